@@ -1,0 +1,61 @@
+//go:build unix
+
+package store
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Lock takes the lock of key, which is given back by the returned function or by the end of the process, whatever
+// ends it. waiting, if not nil, is called once when another process holds it.
+func (s *Store) Lock(ctx context.Context, key Digest, waiting func()) (unlock func(), err error) {
+	dir := filepath.Join(s.dir, "work")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, key.String()+".lock")
+	for pause := time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
+		if err != nil {
+			return nil, err
+		}
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil && sameFile(f, path) {
+			return func() {
+				os.Remove(path) // still locked: whoever opened it meanwhile sees that it is gone
+				f.Close()
+			}, nil
+		}
+		f.Close()
+		if err != nil && !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			return nil, &os.PathError{Op: "lock", Path: path, Err: err}
+		}
+		if err == nil {
+			continue
+		}
+		if waiting != nil {
+			waiting()
+			waiting = nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// sameFile tells whether path still names the open file f.
+func sameFile(f *os.File, path string) bool {
+	a, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(path)
+	return err == nil && os.SameFile(a, b)
+}

@@ -1,0 +1,277 @@
+// Package store keeps what stages make: immutable objects named by the SHA-256 of their bytes, and results named by
+// the SHA-256 of the facts they depend on. A store is a folder of plain files that any number of processes share:
+//
+//	objects/<2>/<digest>    one file, or the manifest of a tree; read-only, written once
+//	results/<2>/<key>       what a stage made, written last
+//	work/<key>/<attempt>/   a stage that runs; its lock is work/<key>.lock
+//	damaged/<digest>        objects whose bytes no longer match their name
+//	runs/                   journals, kept by the pipeline
+//
+// Whatever can be read is either complete or reported as damaged: objects and results appear by rename, after fsync.
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Store is a content-addressed folder of objects and results.
+type Store struct {
+	dir string
+
+	mu       sync.Mutex
+	verified map[Digest]bool // objects that this process has hashed
+}
+
+// Open returns the store in the folder dir. It writes nothing: folders appear with their first file.
+func Open(dir string) *Store {
+	return &Store{dir: dir, verified: map[Digest]bool{}}
+}
+
+// Dir returns the folder of the store.
+func (s *Store) Dir() string { return s.dir }
+
+// DamagedError reports an entry whose bytes do not match its name.
+type DamagedError struct{ Path, Reason string }
+
+func (e *DamagedError) Error() string { return fmt.Sprintf("%s is damaged: %s", e.Path, e.Reason) }
+
+// intact is the modification time of an object whose bytes have been checked. Any later write moves it, which makes a
+// changed object visible to a stat.
+var intact = time.Unix(1, 0)
+
+func (s *Store) object(d Digest) string {
+	name := d.String()
+	return filepath.Join(s.dir, "objects", name[:2], name)
+}
+
+func (s *Store) resultPath(key Digest) string {
+	name := key.String()
+	return filepath.Join(s.dir, "results", name[:2], name)
+}
+
+const resultMagic = "anneal result 1 "
+
+// Result returns what is stored under key: an error that is fs.ErrNotExist where nothing is, a *DamagedError where
+// the entry cannot be trusted.
+func (s *Store) Result(key Digest) (*Result, error) {
+	path := s.resultPath(key)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	head, body, found := bytes.Cut(data, []byte("\n"))
+	sum := Digest(sha256.Sum256(body))
+	if !found || string(head) != resultMagic+sum.String() {
+		return nil, &DamagedError{path, "its checksum does not hold"}
+	}
+	r := new(Result)
+	if err := json.Unmarshal(body, r); err != nil {
+		return nil, &DamagedError{path, err.Error()}
+	}
+	if Key(r.Key) != key {
+		return nil, &DamagedError{path, "its facts belong to another key"}
+	}
+	return r, nil
+}
+
+// Results iterates over every readable result, in the order of keys.
+func (s *Store) Results() iter.Seq2[Digest, *Result] {
+	return func(yield func(Digest, *Result) bool) {
+		shards, _ := os.ReadDir(filepath.Join(s.dir, "results"))
+		for _, shard := range shards {
+			entries, _ := os.ReadDir(filepath.Join(s.dir, "results", shard.Name()))
+			for _, e := range entries {
+				key, err := ParseDigest(e.Name())
+				if err != nil {
+					continue
+				}
+				r, err := s.Result(key)
+				if err == nil && !yield(key, r) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Present checks that the object of b is there and has not been written to since it was last hashed. It hashes only
+// what has. The error is fs.ErrNotExist or a *DamagedError.
+func (s *Store) Present(b Blob) error {
+	return s.each(b, func(d Digest, size int64) error {
+		info, err := os.Stat(s.object(d))
+		if err != nil {
+			return err
+		}
+		if info.ModTime().Equal(intact) && info.Size() == size {
+			return nil
+		}
+		return s.rehash(d)
+	})
+}
+
+// Verify checks every byte of b against its digest, once a process.
+func (s *Store) Verify(b Blob) error {
+	return s.each(b, func(d Digest, size int64) error {
+		s.mu.Lock()
+		done := s.verified[d]
+		s.mu.Unlock()
+		if done {
+			info, err := os.Stat(s.object(d))
+			if err == nil && info.ModTime().Equal(intact) && info.Size() == size {
+				return nil
+			}
+		}
+		return s.rehash(d)
+	})
+}
+
+// each calls check for every file that b consists of. A tree's manifest is hashed on the way.
+func (s *Store) each(b Blob, check func(d Digest, size int64) error) error {
+	if !b.Tree {
+		return check(b.Digest, b.Size)
+	}
+	entries, err := s.manifest(b)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := check(e.digest, e.size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) rehash(d Digest) error {
+	path := s.object(d)
+	got, _, err := HashFile(path)
+	if err != nil {
+		return err
+	}
+	if got != d {
+		return &DamagedError{path, "its bytes have the digest " + got.Short()}
+	}
+	if err := os.Chtimes(path, intact, intact); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.verified[d] = true
+	s.mu.Unlock()
+	return nil
+}
+
+// SetAside moves the damaged files of b into damaged/, so that they can be made again and looked at.
+func (s *Store) SetAside(b Blob) error {
+	aside := func(d Digest) error {
+		if err := s.rehash(d); err == nil || errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		dir := filepath.Join(s.dir, "damaged")
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return err
+		}
+		return os.Rename(s.object(d), filepath.Join(dir, d.String()))
+	}
+	if !b.Tree {
+		return aside(b.Digest)
+	}
+	entries, err := s.manifest(b)
+	if err != nil {
+		return aside(b.Digest)
+	}
+	for _, e := range entries {
+		if err := aside(e.digest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Stage checks the bytes of b and puts them at path, which must not exist: a read-only file, or a folder of them. The
+// files share the store's bytes where the file system allows.
+func (s *Store) Stage(b Blob, path string) error {
+	if err := s.Verify(b); err != nil {
+		return err
+	}
+	if !b.Tree {
+		return link(s.object(b.Digest), path)
+	}
+	entries, err := s.manifest(b)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(path, 0o777); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		to := filepath.Join(path, filepath.FromSlash(e.name))
+		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+			return err
+		}
+		if err := link(s.object(e.digest), to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// link makes to the same file as from, or a copy of it where the file system has no links.
+func link(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o444)
+}
+
+// entry is one file of a tree.
+type entry struct {
+	digest Digest
+	size   int64
+	name   string // relative, with slashes
+}
+
+// manifest reads the entries of a tree and checks them against its digest.
+func (s *Store) manifest(b Blob) ([]entry, error) {
+	path := s.object(b.Digest)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if Digest(sha256.Sum256(data)) != b.Digest {
+		return nil, &DamagedError{path, "its manifest does not have the digest of its name"}
+	}
+	var entries []entry
+	for line := range strings.Lines(string(data)) {
+		var e entry
+		var digest string
+		line = strings.TrimSuffix(line, "\n")
+		if _, err := fmt.Sscanf(line, "%s %d", &digest, &e.size); err != nil {
+			return nil, &DamagedError{path, err.Error()}
+		}
+		if e.digest, err = ParseDigest(digest); err != nil {
+			return nil, &DamagedError{path, err.Error()}
+		}
+		e.name = strings.SplitN(line, " ", 3)[2]
+		if !filepath.IsLocal(e.name) {
+			return nil, &DamagedError{path, "an entry leaves its folder: " + e.name}
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}

@@ -1,0 +1,21 @@
+package main
+import (
+ _ "github.com/hashicorp/hcl/v2/hclsyntax"
+ _ "github.com/hashicorp/hcl/v2/gohcl"
+ _ "github.com/zclconf/go-cty/cty/function/stdlib"
+ _ "github.com/apache/arrow/go/v15/arrow/ipc"
+ _ "github.com/parquet-go/parquet-go"
+ _ "github.com/parquet-go/parquet-go/compress/zstd"
+ _ "gorgonia.org/tensor"
+ _ "go4.org/unsafe/assume-no-moving-gc"
+ _ "github.com/spf13/cobra"
+ _ "gonum.org/v1/plot"
+ _ "gonum.org/v1/plot/vg/vgsvg"
+ _ "gonum.org/v1/gonum/mat"
+ _ "gonum.org/v1/gonum/optimize"
+ _ "github.com/mmcloughlin/avo/build"
+ _ "github.com/rogpeppe/go-internal/testscript"
+ _ "golang.org/x/term"
+ _ "golang.org/x/sys/unix"
+)
+func main(){}

@@ -1,0 +1,166 @@
+// Package pipeline turns HCL into a graph of stages, a graph into a plan, and a plan into a run. It knows no kind of
+// stage by name: kinds register what they are, and their exported fields are their configuration.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"anneal/artifacts/store"
+)
+
+// Kind is one kind of stage, such as pretrain.
+type Kind struct {
+	Name    string
+	Version int          // raised when the bytes that equal facts lead to change
+	Numbers int          // version of the arithmetic the kind computes with; 0 where there is none
+	New     func() Stage // a pointer to a struct that holds the defaults
+}
+
+// Stage is one configured stage. Its exported fields, tagged like gohcl's, are its configuration:
+//
+//	Epochs int          `hcl:"epochs,optional"`            a value
+//	From   Ref          `hcl:"from" artifact:"weights"`    an artifact of the type named
+//	Source []File       `hcl:"source"`                     bytes from outside the graph
+//	AdamW  lm.AdamW     `hcl:"adamw,block"`                a block; absent, its defaults hold
+//	Sort   *Sort        `hcl:"sort,block"`                 an optional block; absent, it is nil
+//	Tables []Table      `hcl:"table,block"`                a repeated block; Table may have a Default method
+//	Name   string       `hcl:"name,label"`                 a block's label
+//	Every  int          `hcl:"every,optional" key:"-"`     cannot change bytes, stays out of the key
+type Stage interface {
+	// Outputs lists what the stage leaves, which may depend on its configuration.
+	Outputs() []Output
+	// Run reads inputs through t, writes every output to its path, and is deterministic in its configuration and inputs.
+	Run(ctx context.Context, t *Task) error
+}
+
+// Checker is a stage, or a block of one, with constraints that types cannot say. Its error joins FieldErrors.
+type Checker interface{ Check() error }
+
+// Output is one artifact that a stage leaves, with the type its readers ask for.
+type Output struct{ Name, Type string }
+
+// Ref is a field that reads an artifact: an output of a node. The zero Ref reads nothing.
+type Ref struct {
+	Node   *Node
+	Output string
+}
+
+// IsZero tells whether the field was left out.
+func (r Ref) IsZero() bool { return r.Node == nil }
+
+func (r Ref) String() string { return r.Node.Addr + "." + r.Output }
+
+// File is a field that reads bytes from outside the graph, through a source: a local file ("file"), a file of the Go
+// toolchain ("gofile"), the documentation of its packages ("godoc").
+type File struct{ Source, Name string }
+
+// Row is an artifact together with the sweep point of the node that made it. A field of this type is the only way
+// coordinates reach a stage, and with it a key.
+type Row struct {
+	Ref   Ref
+	Point Point
+}
+
+// Coordinate is one named position on a sweep's axis. Value is an int64, a float64, a string or a bool.
+type Coordinate struct {
+	Name  string
+	Value any
+}
+
+// Point is where an instance stands in its sweep: coordinates sorted by name.
+type Point []Coordinate
+
+// Get returns the value of a coordinate, nil where the point has none of that name.
+func (p Point) Get(name string) any {
+	for _, c := range p {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return nil
+}
+
+// FieldError blames a field of a stage by its HCL name, with dots into blocks: "adamw.weight_decay".
+type FieldError struct{ Field, Text string }
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Text }
+
+// Errorf blames the field named. The engine knows its file and line.
+func Errorf(field, format string, args ...any) error {
+	return &FieldError{field, fmt.Sprintf(format, args...)}
+}
+
+// Within puts errors of a nested block's own fields under the block's name. It accepts any error whose tree holds
+// values with a method Blame() (field, text string), so that packages that know no pipeline can blame fields too.
+func Within(block string, err error) error {
+	var all []error
+	for _, e := range flatten(err) {
+		var blamer interface{ Blame() (field, text string) }
+		if errors.As(e, &blamer) {
+			field, text := blamer.Blame()
+			all = append(all, &FieldError{strings.Trim(block+"."+field, "."), text})
+		} else {
+			all = append(all, &FieldError{block, e.Error()})
+		}
+	}
+	return errors.Join(all...)
+}
+
+// Blame returns the field and what is wrong with it.
+func (e *FieldError) Blame() (field, text string) { return e.Field, e.Text }
+
+// flatten lists the errors that were joined into err.
+func flatten(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, flatten(e)...)
+		}
+		return all
+	}
+	return []error{err}
+}
+
+// Task is one run of one stage.
+type Task struct {
+	Addr  string
+	Key   store.Digest
+	Stage Stage
+	// Log takes what the stage has to say; its path is named when the stage fails.
+	Log io.Writer
+	// Cores tells how many cores the stage may use now. It may change while the stage runs.
+	Cores func() int
+	// Progress reports step of total and current values such as the loss. It may be called often.
+	Progress func(step, total int, values map[string]float64)
+
+	attempt *store.Attempt
+	inputs  map[Ref]Input
+	files   map[File]string
+}
+
+// Input is a staged artifact: a read-only file, or a folder of them.
+type Input struct {
+	Path string
+	Blob store.Blob
+}
+
+// Input returns the staged artifact of a field.
+func (t *Task) Input(r Ref) Input { return t.inputs[r] }
+
+// File returns the path of a staged, read-only copy of bytes from outside the graph.
+func (t *Task) File(f File) string { return t.files[f] }
+
+// Output returns the path at which to write an output: a file, or a folder for an artifact of several.
+func (t *Task) Output(name string) string { return t.attempt.Out(name) }
+
+// Executor runs a stage somewhere.
+type Executor interface {
+	Run(ctx context.Context, t *Task) error
+}
