@@ -1,0 +1,226 @@
+package bpe
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"iter"
+	"math"
+)
+
+// Train learns a vocabulary of up to size ids from texts (Sennrich et al. 2016, algorithm 1): starting from bytes, again and again
+// the most frequent pair of neighbours within a piece becomes a token. A pair is counted at every place it stands, overlaps
+// included, so that "aaa" has the pair (a, a) twice. Of equally frequent pairs the one with the smaller left bytes wins, then the
+// one with the smaller right bytes, both as [bytes.Compare] orders them; no two pairs are equal in that order, so the
+// vocabulary depends on nothing but the counts, and the order of texts does not matter. Pairs longer than [MaxToken] bytes are
+// passed over.
+//
+// It stops early when no pair occurs twice, and the vocabulary is then smaller than size. Size is from 256, which is plain bytes
+// and reads no text, to [MaxSize]. No piece crosses from one text to the next. Train keeps none of the slices that texts yields.
+// It takes memory for the distinct pieces only, and it is an error when they come to 4 GiB. When ctx ends, its cause is returned.
+func Train(ctx context.Context, texts iter.Seq[[]byte], size int) (*Vocabulary, error) {
+	if size < alphabet || size > MaxSize {
+		return nil, fmt.Errorf("bpe: a vocabulary has from %d to %d ids, not %d", alphabet, MaxSize, size)
+	}
+	v := bare(size - alphabet)
+	if size > alphabet {
+		c, err := count(ctx, texts)
+		if err != nil {
+			return nil, err
+		}
+		t := newTrainer(v, c)
+		for v.Size() < size && t.step() {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+		}
+	}
+	v.index()
+	return v, nil
+}
+
+// counts has each distinct piece, in order of first appearance, with how often it occurs.
+type counts struct {
+	pieces []string
+	times  []int64
+	bytes  int // in all pieces
+}
+
+func count(ctx context.Context, texts iter.Seq[[]byte]) (*counts, error) {
+	c := new(counts)
+	seen := make(map[string]int)
+	sinceLook := 0
+	for text := range texts {
+		for len(text) > 0 {
+			n := piece(text)
+			i, ok := seen[string(text[:n])]
+			if !ok {
+				i = len(c.pieces)
+				p := string(text[:n])
+				seen[p] = i
+				c.pieces = append(c.pieces, p)
+				c.times = append(c.times, 0)
+				c.bytes += n
+				// Positions, a gap after each piece among them, are uint32.
+				if uint64(c.bytes+len(c.pieces)) >= math.MaxUint32 {
+					return nil, fmt.Errorf("bpe: the distinct pieces of the text come to 4 GiB")
+				}
+			}
+			c.times[i]++
+			text = text[n:]
+			// A look at the context takes a lock; this many bytes take a millisecond.
+			if sinceLook += n; sinceLook >= 1<<16 {
+				sinceLook = 0
+				if ctx.Err() != nil {
+					return nil, context.Cause(ctx)
+				}
+			}
+		}
+	}
+	return c, nil
+}
+
+// A trainer keeps the distinct pieces as they are tokenised so far, and the counts of all pairs that could still be merged. A merge
+// touches only the places where its pair stands.
+type trainer struct {
+	v *Vocabulary
+
+	// The pieces end to end, a byte a position, with a gap after each. A token's id stands at its first and its last byte, so that
+	// both neighbours of a token can be found; every other position is none.
+	ids   []uint32
+	piece []uint32 // which piece a position is in
+	times []int64  // how often each piece occurs
+
+	pairs map[Merge]*pair
+	queue heap[candidate]
+	fresh []*pair // those of the current merge
+}
+
+type pair struct {
+	Merge
+	count int64
+	// where the left token begins, ascending. A place stays here when a neighbour's merge has taken one of its sides away.
+	where []uint32
+}
+
+// A candidate is a pair and a count that it had: the queue's order. Counts of pairs in the queue only fall, so one that comes first
+// with the count it still has is the most frequent of all.
+type candidate struct {
+	*pair
+	count int64
+}
+
+func newTrainer(v *Vocabulary, c *counts) *trainer {
+	t := &trainer{
+		v:     v,
+		ids:   make([]uint32, 0, c.bytes+len(c.pieces)),
+		piece: make([]uint32, 0, c.bytes+len(c.pieces)),
+		times: c.times,
+		pairs: make(map[Merge]*pair),
+	}
+	t.queue.before = t.before
+	for i, p := range c.pieces {
+		for j := range len(p) {
+			t.ids = append(t.ids, uint32(p[j]))
+			t.piece = append(t.piece, uint32(i))
+			if j > 0 {
+				t.gain(Merge{uint32(p[j-1]), uint32(p[j])}, len(t.ids)-2)
+			}
+		}
+		t.ids = append(t.ids, none)
+		t.piece = append(t.piece, uint32(i))
+	}
+	t.enqueue()
+	return t
+}
+
+// before is Train's order of pairs.
+func (t *trainer) before(a, b candidate) bool {
+	if a.count != b.count {
+		return a.count > b.count
+	}
+	if a.Left != b.Left {
+		return bytes.Compare(t.v.Bytes(a.Left), t.v.Bytes(b.Left)) < 0
+	}
+	return bytes.Compare(t.v.Bytes(a.Right), t.v.Bytes(b.Right)) < 0
+}
+
+// gain counts a pair made at a position.
+func (t *trainer) gain(m Merge, at int) {
+	p := t.pairs[m]
+	if p == nil {
+		p = &pair{Merge: m}
+		t.pairs[m] = p
+		t.fresh = append(t.fresh, p)
+	}
+	p.count += t.times[t.piece[at]]
+	p.where = append(p.where, uint32(at))
+}
+
+// lose uncounts a pair broken at a position.
+func (t *trainer) lose(m Merge, at int) {
+	if p := t.pairs[m]; p != nil {
+		p.count -= t.times[t.piece[at]]
+	}
+}
+
+// enqueue queues the fresh pairs and forgets those that can never be merged: later merges only lower their counts.
+func (t *trainer) enqueue() {
+	for _, p := range t.fresh {
+		if p.count < 2 || t.v.length(p.Left)+t.v.length(p.Right) > MaxToken {
+			delete(t.pairs, p.Merge)
+			continue
+		}
+		t.queue.push(candidate{p, p.count})
+	}
+	t.fresh = t.fresh[:0]
+}
+
+// step makes one merge, and reports false when there is none to make.
+func (t *trainer) step() bool {
+	for len(t.queue.items) > 0 {
+		top := t.queue.items[0]
+		switch {
+		case top.pair.count < 2:
+			t.queue.pop()
+			delete(t.pairs, top.Merge)
+		case top.pair.count < top.count:
+			t.queue.replace(candidate{top.pair, top.pair.count})
+		default:
+			t.queue.pop()
+			delete(t.pairs, top.Merge)
+			t.merge(top.pair)
+			return true
+		}
+	}
+	return false
+}
+
+// merge makes a token of p everywhere it stands, from left to right.
+func (t *trainer) merge(p *pair) {
+	id := uint32(t.v.Size())
+	t.v.add(p.Merge)
+	leftLength, length := int(t.v.length(p.Left)), int(t.v.length(id))
+	for _, at := range p.where {
+		left := int(at)
+		right, next := left+leftLength, left+length
+		// What stands at left is the beginning of p.Left, or the inside of a longer token, or the end of one: but not of another
+		// p.Left longer than a byte, for tokens only grow and this byte has been a beginning.
+		if t.ids[left] != p.Left || t.ids[right] != p.Right {
+			continue
+		}
+		if left > 0 && t.ids[left-1] != none {
+			before := t.ids[left-1]
+			begin := left - int(t.v.length(before))
+			t.lose(Merge{before, p.Left}, begin)
+			t.gain(Merge{before, id}, begin)
+		}
+		if after := t.ids[next]; after != none {
+			t.lose(Merge{p.Right, after}, right)
+			t.gain(Merge{id, after}, left)
+		}
+		t.ids[right-1], t.ids[right] = none, none
+		t.ids[left], t.ids[next-1] = id, id
+	}
+	t.enqueue()
+}
