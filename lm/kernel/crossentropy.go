@@ -1,0 +1,60 @@
+package kernel
+
+// softmaxRow replaces x by e^(scale·x - max), divided by its sum, and returns the maximum of scale·x and the inverse of the sum.
+// Elements below 2^-100 become +0. The true maximum is subtracted, so the result does not depend on how the row came about.
+func softmaxRow(x []float32, scale float32) (peak, inverse float32) {
+	peak = Max(x) * scale
+	Exp(x, x, scale, peak)
+	inverse = 1 / Sum(x)
+	scaleFlush(x, inverse)
+	return peak, inverse
+}
+
+// scaleFlush multiplies x by a factor >= 0 and stores +0 where that is below 2^-100; x >= 0.
+func scaleFlush(x []float32, factor float32) {
+	for i, v := range x {
+		v *= factor
+		if v < Tiny {
+			v = 0
+		}
+		x[i] = v
+	}
+}
+
+// CrossEntropy stores in loss the negative log-likelihood in nats of each row's target under softmax(logits) (rows,vocab), 0 for a target of
+// -1, computed in float64 from a row sum in 16 lanes:
+//
+//	loss = ln Σ e^(logit-max) + max - logit[target]
+//
+// The logits are overwritten. With gradient they become the gradient of scale·Σ loss: (softmax - onehot)·scale, a row of zeros for a target
+// of -1, +0 below 2^-100.
+func CrossEntropy(loss []float64, logits []float32, targets []int32, gradient bool, scale float32) {
+	if len(targets) == 0 {
+		return
+	}
+	vocab := len(logits) / len(targets)
+	if len(loss) != len(targets) || vocab*len(targets) != len(logits) {
+		panic("kernel: CrossEntropy of unequal shapes")
+	}
+	for i, t := range targets {
+		row := logits[i*vocab:][:vocab]
+		if t < 0 {
+			loss[i] = 0
+			if gradient {
+				clear(row)
+			}
+			continue
+		}
+		peak, chosen := Max(row), row[t]
+		Exp(row, row, 1, peak)
+		sum := Sum(row)
+		loss[i] = Log(float64(sum)) + (float64(peak) - float64(chosen))
+		if !gradient {
+			continue
+		}
+		p := row[t] * (1 / sum)
+		scaleFlush(row, 1/sum)
+		scaleFlush(row, scale)
+		row[t] = (p - 1) * scale
+	}
+}

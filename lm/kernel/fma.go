@@ -1,0 +1,50 @@
+package kernel
+
+import (
+	"math"
+	"unsafe"
+)
+
+// fma returns a·b + c rounded once, as the hardware's fused multiply-add does.
+//
+// The product of two float32 is exact in float64. The float64 sum is rounded, and rounding it again to float32 is right unless the sum lies
+// where the second rounding turns on what the first one dropped: then its low 28 bits are zero, even where the result is subnormal. There the
+// error of the sum (Knuth's TwoSum) tells on which side the exact value lies, and the sum is rounded to odd instead, which survives a second
+// rounding (Boldo and Melquiond 2008).
+func fma(a, b, c float32) float32 {
+	p := float64(a) * float64(b)
+	z := float64(c)
+	s := p + z
+	bits := math.Float64bits(s)
+	if bits&(1<<28-1) != 0 {
+		return float32(s)
+	}
+	t := s - p
+	e := (p - (s - t)) + (z - t)
+	if e == 0 || e != e {
+		return float32(s)
+	}
+	if (e > 0) == (s > 0) {
+		bits |= 1
+	} else {
+		bits--
+	}
+	return float32(math.Float64frombits(bits))
+}
+
+// tilePortable is the twin of the assembly tiles.
+func tilePortable(rows, k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow, load int) {
+	for r := range rows {
+		out := (*[tileCols]float32)(unsafe.Add(unsafe.Pointer(c), r*cRow))
+		if load == 0 {
+			*out = [tileCols]float32{}
+		}
+		x, y := unsafe.Add(unsafe.Pointer(a), r*aRow), unsafe.Pointer(b)
+		for i := range k {
+			v, row := *(*float32)(unsafe.Add(x, i*aStep)), (*[tileCols]float32)(unsafe.Add(y, i*bStep))
+			for j := range out {
+				out[j] = fma(v, row[j], out[j])
+			}
+		}
+	}
+}
