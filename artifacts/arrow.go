@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -151,30 +152,33 @@ func (l *loader) load(t arrow.DataType) (arrow.ArrayData, error) {
 	at := l.batch.Vector(flatbuffers.UOffsetT(l.batch.Offset(batchNodes))) + flatbuffers.UOffsetT(l.node*nodeBytes)
 	l.node++
 	length, nulls := l.batch.GetInt64(at), l.batch.GetInt64(at+8)
-	if nulls != 0 {
-		return nil, fmt.Errorf("%d of its values are null", nulls)
+	if length < 0 || nulls != 0 {
+		return nil, fmt.Errorf("it has %d values, %d of them null", length, nulls)
 	}
 	buffers := []*memory.Buffer{nil}
 	l.take() // validity
 	var children []arrow.ArrayData
 	switch t := t.(type) {
 	case *arrow.StringType:
-		buffers = append(buffers, l.take(), l.take())
+		offsets, text := l.take(), l.take()
+		if err := checkOffsets(offsets, length, text.Len()); err != nil {
+			return nil, err
+		}
+		buffers = append(buffers, offsets, text)
 	case *arrow.ListType:
-		buffers = append(buffers, l.take())
+		offsets := l.take()
 		child, err := l.load(t.Elem())
 		if err != nil {
 			return nil, err
 		}
-		offsets := arrow.Int32Traits.CastFromBytes(buffers[1].Bytes())
-		if length > 0 && int(offsets[length]) > child.Len() {
-			return nil, fmt.Errorf("its lists end at %d of %d values", offsets[length], child.Len())
+		if err := checkOffsets(offsets, length, child.Len()); err != nil {
+			return nil, err
 		}
-		children = append(children, child)
+		buffers, children = append(buffers, offsets), append(children, child)
 	case arrow.FixedWidthDataType:
 		b := l.take()
-		if want := length * int64(t.BitWidth()/8); int64(b.Len()) < want {
-			return nil, fmt.Errorf("it has %d bytes, want %d", b.Len(), want)
+		if have := int64(b.Len() / (t.BitWidth() / 8)); have < length {
+			return nil, fmt.Errorf("it has %d values, want %d", have, length)
 		}
 		buffers = append(buffers, b)
 	default:
@@ -189,4 +193,20 @@ func (l *loader) take() *memory.Buffer {
 	l.buffer++
 	offset, length := l.batch.GetInt64(at), l.batch.GetInt64(at+8)
 	return memory.NewBufferBytes(l.body[offset : offset+length : offset+length])
+}
+
+// checkOffsets tells whether the offsets of length strings or lists ascend within n elements.
+func checkOffsets(offsets *memory.Buffer, length int64, n int) error {
+	all := arrow.Int32Traits.CastFromBytes(offsets.Bytes())
+	if length == 0 {
+		return nil
+	}
+	if int64(len(all)) <= length {
+		return fmt.Errorf("it has %d offsets, want %d", len(all), length+1)
+	}
+	all = all[:length+1]
+	if !slices.IsSorted(all) || all[0] < 0 || int(all[length]) > n {
+		return fmt.Errorf("its offsets do not ascend within %d elements", n)
+	}
+	return nil
 }

@@ -1,0 +1,37 @@
+package artifacts
+
+import "fmt"
+
+// TrainingRow is one row of the metrics that a training leaves.
+type TrainingRow struct {
+	Step           int64    `parquet:"step"`            // optimizer steps done
+	Tokens         int64    `parquet:"tokens"`          // seen so far
+	Epochs         float64  `parquet:"epochs"`          // tokens seen / distinct tokens
+	LearningRate   float64  `parquet:"learning_rate"`   // of the last step
+	TrainLoss      float64  `parquet:"train_loss"`      // nats a token, mean over the steps since the row before
+	ValidationLoss *float64 `parquet:"validation_loss"` // nats a token; null where it was not evaluated
+	GradientNorm   float64  `parquet:"gradient_norm"`   // over all parameters, before clipping, of the last step
+	WeightNorm     float64  `parquet:"weight_norm"`     // over all parameters, after the last step
+}
+
+// WriteTraining writes the metrics of a training. All numbers must be finite.
+func WriteTraining(path string, rows []TrainingRow) error {
+	for _, r := range rows {
+		for _, column := range []struct {
+			name  string
+			value *float64
+		}{
+			{"epochs", &r.Epochs},
+			{"learning_rate", &r.LearningRate},
+			{"train_loss", &r.TrainLoss},
+			{"validation_loss", r.ValidationLoss},
+			{"gradient_norm", &r.GradientNorm},
+			{"weight_norm", &r.WeightNorm},
+		} {
+			if column.value != nil && !finite(*column.value) {
+				return fmt.Errorf("%s: step %d: %s is %g", path, r.Step, column.name, *column.value)
+			}
+		}
+	}
+	return WriteRows(path, rows)
+}

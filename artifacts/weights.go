@@ -1,0 +1,286 @@
+package artifacts
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+)
+
+// Files of a "weights" artifact, which is a folder, beside one Arrow file a save point.
+const (
+	modelFile      = "model.json"
+	vocabularyFile = "vocabulary.parquet" // also of "tokens"
+	savesFile      = "saves.parquet"
+)
+
+// Model is what model.json says: all that is needed beside the parameters to compute with them.
+type Model struct {
+	Shape      json.RawMessage `json:"model"`      // layers, width and the like, as an object
+	Vocabulary int             `json:"vocabulary"` // number of token ids
+	Context    int             `json:"context"`    // number of positions the model was trained with
+}
+
+// Save is a row of saves.parquet: a moment of the training at which the parameters were kept.
+type Save struct {
+	Step           int64    `parquet:"step"`            // optimizer steps done; 0: as initialised
+	Tokens         int64    `parquet:"tokens"`          // seen in training
+	TrainLoss      *float64 `parquet:"train_loss"`      // nats a token, lately; null before the first step
+	ValidationLoss *float64 `parquet:"validation_loss"` // nats a token; null where there is no validation set
+	File           string   `parquet:"file"`
+}
+
+// Parameter is one tensor of a model, row-major.
+type Parameter struct {
+	Name   string
+	Shape  []int
+	Values []float32 // as many as the product of Shape
+}
+
+// weightsSchema is that of a save point's file. It has a record a parameter, of one row, in the order of the model's
+// parameter list: so one is written and read where it lies, and offsets of 32 bits last for tensors of 2³¹
+// elements.
+var weightsSchema = arrow.NewSchema([]arrow.Field{
+	{Name: "name", Type: arrow.BinaryTypes.String},
+	{Name: "shape", Type: arrow.ListOfNonNullable(arrow.PrimitiveTypes.Int64)},
+	{Name: "values", Type: arrow.ListOfNonNullable(arrow.PrimitiveTypes.Float32)},
+}, nil)
+
+// WeightsWriter writes a "weights" artifact.
+type WeightsWriter struct {
+	dir   string
+	saves []Save
+}
+
+// CreateWeights starts a "weights" artifact in the folder dir, which it makes. vocabulary is the path of a "vocabulary"
+// artifact, of which it keeps a copy.
+func CreateWeights(dir string, m Model, vocabulary string) (*WeightsWriter, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, modelFile)
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, at(path, err)
+	}
+	if err := os.WriteFile(path, append(text, '\n'), 0o666); err != nil {
+		return nil, err
+	}
+	if err := copyFile(filepath.Join(dir, vocabularyFile), vocabulary); err != nil {
+		return nil, err
+	}
+	return &WeightsWriter{dir: dir}, nil
+}
+
+// Save adds a save point, whose File it names by its step. Steps ascend. Losses and values must be finite: a model that
+// diverged is refused.
+func (w *WeightsWriter) Save(s Save, parameters []Parameter) error {
+	path, err := w.add(s)
+	if err != nil {
+		return err
+	}
+	return writeArrow(path, weightsSchema, func(put func(arrow.Record) error) error {
+		for _, p := range parameters {
+			if err := p.check(); err != nil {
+				return fmt.Errorf("parameter %s: %w", p.Name, err)
+			}
+			if err := put(p.record()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Copy adds a save point of another artifact, byte for byte.
+func (w *WeightsWriter) Copy(from *Weights, s Save) error {
+	path, err := w.add(s)
+	if err != nil {
+		return err
+	}
+	return copyFile(path, filepath.Join(from.dir, s.File))
+}
+
+// add appends a row to the saves and returns the path of its file.
+func (w *WeightsWriter) add(s Save) (string, error) {
+	s.File = fmt.Sprintf("step-%08d.arrow", s.Step)
+	path := filepath.Join(w.dir, s.File)
+	if n := len(w.saves); n > 0 && s.Step <= w.saves[n-1].Step {
+		return "", fmt.Errorf("%s: step %d does not come after step %d", path, s.Step, w.saves[n-1].Step)
+	}
+	for _, loss := range []*float64{s.TrainLoss, s.ValidationLoss} {
+		if loss != nil && !finite(*loss) {
+			return "", fmt.Errorf("%s: a loss is %g", path, *loss)
+		}
+	}
+	w.saves = append(w.saves, s)
+	return path, nil
+}
+
+// Close writes the list of saves, of which there must be one at least.
+func (w *WeightsWriter) Close() error {
+	path := filepath.Join(w.dir, savesFile)
+	if len(w.saves) == 0 {
+		return fmt.Errorf("%s: there is no save point", path)
+	}
+	return WriteRows(path, w.saves)
+}
+
+func (p Parameter) check() error {
+	if err := p.fits(); err != nil {
+		return err
+	}
+	for i, v := range p.Values {
+		if !finite(float64(v)) {
+			return fmt.Errorf("element %d is %g", i, v)
+		}
+	}
+	return nil
+}
+
+// fits tells whether there are as many values as the shape asks for.
+func (p Parameter) fits() error {
+	n := 1
+	for _, d := range p.Shape {
+		n *= d
+	}
+	if n != len(p.Values) {
+		return fmt.Errorf("it has %d values, its shape %v asks for %d", len(p.Values), p.Shape, n)
+	}
+	return nil
+}
+
+// record lends the parameter's values to a record of one row.
+func (p Parameter) record() arrow.Record {
+	shape := make([]int64, len(p.Shape))
+	for i, d := range p.Shape {
+		shape[i] = int64(d)
+	}
+	name := array.NewData(arrow.BinaryTypes.String, 1,
+		[]*memory.Buffer{nil, offsets(len(p.Name)), memory.NewBufferBytes([]byte(p.Name))}, nil, 0, 0)
+	return array.NewRecord(weightsSchema, []arrow.Array{
+		array.MakeFromData(name),
+		oneList(weightsSchema.Field(1).Type, len(shape), arrow.Int64Traits.CastToBytes(shape)),
+		oneList(weightsSchema.Field(2).Type, len(p.Values), arrow.Float32Traits.CastToBytes(p.Values)),
+	}, 1)
+}
+
+// oneList is a column of one row, a list of n numbers.
+func oneList(t arrow.DataType, n int, numbers []byte) arrow.Array {
+	child := array.NewData(t.(*arrow.ListType).Elem(), n, []*memory.Buffer{nil, memory.NewBufferBytes(numbers)}, nil, 0, 0)
+	return array.MakeFromData(array.NewData(t, 1, []*memory.Buffer{nil, offsets(n)}, []arrow.ArrayData{child}, 0, 0))
+}
+
+// offsets are those of one row of n elements.
+func offsets(n int) *memory.Buffer {
+	return memory.NewBufferBytes(arrow.Int32Traits.CastToBytes([]int32{0, int32(n)}))
+}
+
+// Weights is a "weights" artifact that is read.
+type Weights struct {
+	Model
+	Saves []Save // at least one; steps ascend
+
+	dir string
+}
+
+// OpenWeights reads what the folder dir says of its model and its save points, but none of their values.
+func OpenWeights(dir string) (*Weights, error) {
+	w := &Weights{dir: dir}
+	path := filepath.Join(dir, modelFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&w.Model); err != nil {
+		return nil, at(path, err)
+	}
+	path = filepath.Join(dir, savesFile)
+	if w.Saves, err = ReadRows[Save](path); err != nil {
+		return nil, err
+	}
+	if len(w.Saves) == 0 {
+		return nil, fmt.Errorf("%s: there is no save point", path)
+	}
+	for _, s := range w.Saves {
+		if !filepath.IsLocal(s.File) {
+			return nil, fmt.Errorf("%s: step %d: file %q is not one of this folder", path, s.Step, s.File)
+		}
+	}
+	return w, nil
+}
+
+// VocabularyPath is the path of the artifact's own copy of its vocabulary.
+func (w *Weights) VocabularyPath() string { return filepath.Join(w.dir, vocabularyFile) }
+
+// Last is the save point with the most steps.
+func (w *Weights) Last() Save { return w.Saves[len(w.Saves)-1] }
+
+// Parameters are the tensors of one save point. Their values lie in a map of the file and must not be written to.
+type Parameters struct {
+	List []Parameter
+
+	file *mapped
+}
+
+// Parameters maps the tensors of a save point into memory.
+func (w *Weights) Parameters(s Save) (*Parameters, error) {
+	path := filepath.Join(w.dir, s.File)
+	file, err := mapArrow(path, weightsSchema)
+	if err != nil {
+		return nil, err
+	}
+	p := &Parameters{file: file}
+	for i, r := range file.records {
+		if r.NumRows() != 1 {
+			return nil, errors.Join(fmt.Errorf("%s: record %d has %d rows, want 1", path, i, r.NumRows()), file.Close())
+		}
+		p.List = append(p.List, Parameter{
+			Name:   r.Column(0).(*array.String).Value(0),
+			Shape:  shapeOf(r.Column(1).(*array.List)),
+			Values: r.Column(2).(*array.List).ListValues().(*array.Float32).Float32Values(),
+		})
+		if err := p.List[i].fits(); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: parameter %s: %w", path, p.List[i].Name, err), file.Close())
+		}
+	}
+	return p, nil
+}
+
+// Close gives the memory back. The values must not be touched after it.
+func (p *Parameters) Close() error {
+	p.List = nil
+	return p.file.Close()
+}
+
+func shapeOf(l *array.List) []int {
+	var shape []int
+	for _, d := range l.ListValues().(*array.Int64).Int64Values() {
+		shape = append(shape, int(d))
+	}
+	return shape
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+func copyFile(to, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return create(to, func(w io.Writer) error {
+		_, err := io.Copy(w, in)
+		return err
+	})
+}
