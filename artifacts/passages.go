@@ -1,0 +1,21 @@
+package artifacts
+
+// Passage is a labelled piece of text: a row of a "passages" artifact, which linear probes read.
+type Passage struct {
+	Text  string `parquet:"text"`
+	Label int64  `parquet:"label"` // index of the class, from 0
+	Split string `parquet:"split"` // SplitTrain, SplitValidation or SplitTest
+}
+
+// Names of the splits.
+const (
+	SplitTrain      = "train"
+	SplitValidation = "validation"
+	SplitTest       = "test"
+)
+
+// WritePassages writes a "passages" artifact.
+func WritePassages(path string, passages []Passage) error { return WriteRows(path, passages) }
+
+// ReadPassages reads a "passages" artifact.
+func ReadPassages(path string) ([]Passage, error) { return ReadRows[Passage](path) }
