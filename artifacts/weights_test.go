@@ -155,7 +155,7 @@ func TestDamagedWeights(t *testing.T) {
 			p.Close()
 		}
 	}
-	for _, file := range []string{"model.json", "saves.parquet"} {
+	for _, file := range []string{"saves.parquet", "model.json"} {
 		if err := os.WriteFile(filepath.Join(dir, file), []byte("{"), 0o666); err != nil {
 			t.Fatal(err)
 		}
