@@ -1,0 +1,295 @@
+package pipeline
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/gohcl"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/gocty"
+)
+
+// decoder fills a stage's struct from a block's body. gohcl names the schema; the values are decoded here because a
+// field may hold an artifact or a source, because null means unset, and because every field's place is kept.
+type decoder struct {
+	ctx  *hcl.EvalContext
+	node *Node
+}
+
+// body decodes a body into a struct that holds its defaults. path is the block's HCL name, "" at the top.
+func (d *decoder) body(body hcl.Body, into reflect.Value, path string) hcl.Diagnostics {
+	schema, _ := gohcl.ImpliedBodySchema(into.Interface())
+	content, diags := body.Content(schema)
+	if content == nil {
+		return diags
+	}
+	for _, f := range fieldsOf(into.Type()) {
+		v := into.FieldByIndex(f.index)
+		at := join(path, f.name)
+		switch f.role {
+		case attribute:
+			attr, ok := content.Attributes[f.name]
+			if !ok {
+				continue
+			}
+			d.node.fields[at] = attr.Range
+			val, moreDiags := attr.Expr.Value(d.ctx)
+			diags = append(diags, moreDiags...)
+			if moreDiags.HasErrors() {
+				continue
+			}
+			if val.IsNull() { // unset
+				if !f.optional {
+					diags = append(diags, problem(attr.Range, "Missing value", "%s is required and must not be null.", f.name))
+				}
+				continue
+			}
+			if err := d.attribute(v, f, val, at); err != nil {
+				diags = append(diags, problem(attr.Expr.Range(), "Unsuitable value", "%s %s.", at, err))
+			}
+		case block:
+			var blocks hcl.Blocks
+			for _, b := range content.Blocks {
+				if b.Type == f.name {
+					blocks = append(blocks, b)
+				}
+			}
+			diags = append(diags, d.blocks(blocks, v, at)...)
+		}
+	}
+	return diags
+}
+
+// blocks decodes the blocks of one type into the field v: a struct, a pointer to one, or a slice of them.
+func (d *decoder) blocks(blocks hcl.Blocks, v reflect.Value, path string) (diags hcl.Diagnostics) {
+	if v.Kind() != reflect.Slice {
+		if len(blocks) == 0 {
+			if v.Kind() == reflect.Pointer {
+				v.SetZero()
+			}
+			return nil
+		}
+		if len(blocks) > 1 {
+			return append(diags, problem(blocks[1].DefRange, "Duplicate block", "There is a %s block already, at %s.", blocks[0].Type, place(blocks[0].DefRange)))
+		}
+		if v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				v.Set(reflect.New(v.Type().Elem()))
+			}
+			v = v.Elem()
+		}
+		d.node.fields[path] = blocks[0].DefRange
+		return d.body(blocks[0].Body, v, path)
+	}
+	seen := map[string]hcl.Range{}
+	for i, b := range blocks {
+		e := reflect.New(v.Type().Elem()).Elem()
+		if m := e.MethodByName("Default"); m.IsValid() {
+			e.Set(m.Call(nil)[0])
+		}
+		name := strconv.Itoa(i)
+		if len(b.Labels) == 1 {
+			name = b.Labels[0]
+			if first, twice := seen[name]; twice {
+				diags = append(diags, problem(b.DefRange, "Duplicate block", "There is a %s %q already, at %s.", b.Type, name, place(first)))
+				continue
+			}
+			seen[name] = b.DefRange
+			for _, f := range fieldsOf(e.Type()) {
+				if f.role == label {
+					e.FieldByIndex(f.index).SetString(name)
+				}
+			}
+		}
+		at := join(path, name)
+		d.node.fields[at] = b.DefRange
+		diags = append(diags, d.body(b.Body, e, at)...)
+		v.Set(reflect.Append(v, e))
+	}
+	return diags
+}
+
+var (
+	refField  = reflect.TypeFor[Ref]()
+	rowField  = reflect.TypeFor[Row]()
+	fileField = reflect.TypeFor[File]()
+)
+
+// attribute decodes one value. The error completes the sentence that starts with the field's name.
+func (d *decoder) attribute(v reflect.Value, f field, val cty.Value, at string) error {
+	element := v.Type()
+	list := element.Kind() == reflect.Slice
+	if list {
+		element = element.Elem()
+	}
+	if element != refField && element != rowField && element != fileField {
+		return plainValue(v, val)
+	}
+	if !list {
+		return d.leaf(v, f, val, at)
+	}
+	ty := val.Type()
+	if !ty.IsTupleType() && !ty.IsListType() && !ty.IsSetType() {
+		return fmt.Errorf("takes a list: write [...], around a single element too")
+	}
+	v.SetZero()
+	for it := val.ElementIterator(); it.Next(); {
+		_, e := it.Element()
+		x := reflect.New(element).Elem()
+		if err := d.leaf(x, f, e, fmt.Sprintf("%s.%d", at, v.Len())); err != nil {
+			return err
+		}
+		v.Set(reflect.Append(v, x))
+	}
+	return nil
+}
+
+// leaf decodes an artifact or a source and notes it in the node.
+func (d *decoder) leaf(v reflect.Value, f field, val cty.Value, at string) error {
+	if v.Type() == fileField {
+		file := File{Source: "file"}
+		switch {
+		case val.IsNull():
+			return fmt.Errorf("has a null where a file is expected")
+		case val.Type() == fileType:
+			file = *val.EncapsulatedValue().(*File)
+		case val.Type() == cty.String:
+			file.Name = val.AsString()
+		default:
+			return fmt.Errorf("takes the path of a file or a source such as gofile(\"...\"), not %s", describe(val))
+		}
+		v.Set(reflect.ValueOf(file))
+		d.node.files = append(d.node.files, external{field: at, file: file})
+		return nil
+	}
+	if val.IsNull() || val.Type() != refType {
+		return fmt.Errorf("takes an artifact of type %s, not %s", strings.ReplaceAll(f.accepts, ",", " or "), describe(val))
+	}
+	ref := *val.EncapsulatedValue().(*Ref)
+	got := ref.Node.output(ref.Output)
+	accepted := false
+	for _, want := range strings.Split(f.accepts, ",") {
+		accepted = accepted || want == got
+	}
+	if !accepted {
+		return fmt.Errorf("takes an artifact of type %s; %s is of type %s", strings.ReplaceAll(f.accepts, ",", " or "), ref, got)
+	}
+	in := input{field: at, ref: ref}
+	if v.Type() == rowField {
+		in.point = ref.Node.Point
+		v.Set(reflect.ValueOf(Row{ref, ref.Node.Point}))
+	} else {
+		v.Set(reflect.ValueOf(ref))
+	}
+	d.node.inputs = append(d.node.inputs, in)
+	return nil
+}
+
+// plainValue decodes a number, string, bool, or a list of them.
+func plainValue(v reflect.Value, val cty.Value) error {
+	want, err := gocty.ImpliedType(v.Interface())
+	if err != nil {
+		panic("pipeline: a stage has a field of an unsupported type: " + v.Type().String())
+	}
+	got, err := convert.Convert(val, want)
+	if err != nil {
+		return fmt.Errorf("takes %s, not %s", want.FriendlyName(), describe(val))
+	}
+	if !got.IsWhollyKnown() {
+		return fmt.Errorf("is not known")
+	}
+	if want.IsListType() {
+		for it := got.ElementIterator(); it.Next(); {
+			if _, e := it.Element(); e.IsNull() {
+				return fmt.Errorf("has a null in its list")
+			}
+		}
+	}
+	v.SetZero() // a default list must not show through
+	if err := gocty.FromCtyValue(got, v.Addr().Interface()); err != nil {
+		return fmt.Errorf("is unsuitable: %s", err)
+	}
+	return nil
+}
+
+// describe names a value for an error.
+func describe(v cty.Value) string {
+	switch {
+	case v.IsNull():
+		return "null"
+	case has(v, nodeAttr):
+		n := v.GetAttr(nodeAttr).EncapsulatedValue().(*Node)
+		var outputs []string
+		for _, o := range n.Stage.Outputs() {
+			outputs = append(outputs, n.Block+"."+o.Name)
+		}
+		return "the whole block " + n.Block + ": name one of its outputs, " + strings.Join(outputs, " or ")
+	case isSweep(v):
+		return "a whole sweep: use for_each, or collect it with [for x in ... : x.output]"
+	case v.Type() == refType:
+		return "the artifact " + v.EncapsulatedValue().(*Ref).String()
+	case v.Type() == cty.String:
+		return strconv.Quote(v.AsString())
+	}
+	return v.Type().FriendlyName()
+}
+
+// role is what a field of a stage's struct stands for in HCL.
+type role int
+
+const (
+	attribute role = iota
+	block
+	label
+)
+
+// field is one tagged field of a stage's struct.
+type field struct {
+	index    []int
+	name     string
+	role     role
+	optional bool
+	accepts  string // types of artifacts
+	unkeyed  bool
+}
+
+// fieldsOf lists the tagged fields of a struct type in their order.
+func fieldsOf(t reflect.Type) []field {
+	var fields []field
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		tag, ok := sf.Tag.Lookup("hcl")
+		if !ok {
+			continue
+		}
+		name, kind, _ := strings.Cut(tag, ",")
+		f := field{index: sf.Index, name: name, accepts: sf.Tag.Get("artifact"), unkeyed: sf.Tag.Get("key") == "-"}
+		switch kind {
+		case "", "attr":
+		case "optional":
+			f.optional = true
+		case "block":
+			f.role = block
+		case "label":
+			f.role = label
+		default:
+			panic("pipeline: unknown hcl tag " + tag)
+		}
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// structOf returns the struct that a stage points to.
+func structOf(s Stage) reflect.Value { return reflect.ValueOf(s).Elem() }

@@ -1,0 +1,439 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/typeexpr"
+	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// Config is a parsed file: what its pipelines share, evaluated, and the pipelines' bodies, not yet.
+type Config struct {
+	Pipelines []string // names, in the order of the file
+
+	dir    string // paths of local files are relative to it
+	files  map[string]*hcl.File
+	kinds  map[string]*Kind
+	bodies map[string]*hclsyntax.Block
+	locals map[string]*hclsyntax.Attribute // of the file
+	vars   cty.Value
+}
+
+// Load reads the file at path. vars sets variables, each by the text of its value. The error is an *InvalidError where
+// the file or a variable is wrong.
+func Load(path string, kinds []*Kind, vars map[string]string) (*Config, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%s: no such file; `anneal init` writes one to start from", path)
+		}
+		return nil, invalid(nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Cannot read the file", Detail: err.Error()}})
+	}
+	parser := hclparse.NewParser()
+	file, diags := parser.ParseHCL(src, path)
+	c := &Config{
+		dir:    filepath.Dir(path),
+		files:  parser.Files(),
+		kinds:  map[string]*Kind{},
+		bodies: map[string]*hclsyntax.Block{},
+		locals: map[string]*hclsyntax.Attribute{},
+	}
+	for _, k := range kinds {
+		c.kinds[k.Name] = k
+	}
+	if file == nil || diags.HasErrors() {
+		return nil, invalid(c.files, diags)
+	}
+	body := file.Body.(*hclsyntax.Body)
+	for _, a := range body.Attributes {
+		diags = append(diags, problem(a.SrcRange, "Unsupported argument", "At the top of the file stand variable, locals and pipeline blocks; values belong into locals { %s = ... }.", a.Name))
+	}
+	values := map[string]cty.Value{}
+	declared := map[string]hcl.Range{}
+	for _, b := range body.Blocks {
+		switch b.Type {
+		case "variable", "pipeline":
+			if len(b.Labels) != 1 {
+				diags = append(diags, problem(b.DefRange(), "Missing name", "Write %s \"name\" { ... }.", b.Type))
+				continue
+			}
+			name := b.Labels[0]
+			if first, twice := declared[b.Type+"."+name]; twice {
+				diags = append(diags, problem(b.DefRange(), "Duplicate block", "There is a %s %q already, at %s.", b.Type, name, place(first)))
+				continue
+			}
+			declared[b.Type+"."+name] = b.DefRange()
+			if b.Type == "pipeline" {
+				c.Pipelines = append(c.Pipelines, name)
+				c.bodies[name] = b
+				continue
+			}
+			value, moreDiags := variable(b, vars)
+			diags = append(diags, moreDiags...)
+			values[name] = value
+		case "locals":
+			diags = append(diags, collectLocals(b, c.locals)...)
+		default:
+			diags = append(diags, problem(b.DefRange(), "Unsupported block", "At the top of the file stand variable, locals and pipeline blocks, not %s.%s", b.Type, nearest(b.Type, []string{"variable", "locals", "pipeline"})))
+		}
+	}
+	for _, name := range sortedKeys(vars) {
+		if _, ok := values[name]; !ok {
+			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Unknown variable",
+				Detail: fmt.Sprintf("--var %s: %s declares no variable %q.%s", name, filepath.Base(path), name, nearest(name, sortedKeys(values)))})
+		}
+	}
+	c.vars = cty.ObjectVal(values)
+	return c, invalid(c.files, diags)
+}
+
+// variable evaluates a variable block: the value given, or its default.
+func variable(b *hclsyntax.Block, given map[string]string) (cty.Value, hcl.Diagnostics) {
+	schema := &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "description"}, {Name: "type"}, {Name: "default"}}}
+	content, diags := b.Body.Content(schema)
+	name := b.Labels[0]
+	want := cty.DynamicPseudoType
+	if a, ok := content.Attributes["type"]; ok {
+		ty, moreDiags := typeexpr.TypeConstraint(a.Expr)
+		diags = append(diags, moreDiags...)
+		want = ty
+	}
+	if a, ok := content.Attributes["description"]; ok {
+		_, moreDiags := a.Expr.Value(nil)
+		diags = append(diags, moreDiags...)
+	}
+	value, at := cty.NullVal(want), b.DefRange()
+	if text, ok := given[name]; ok {
+		value = parseVariable(text, want)
+	} else if a, ok := content.Attributes["default"]; ok {
+		v, moreDiags := a.Expr.Value(nil)
+		diags = append(diags, moreDiags...)
+		value, at = v, a.Expr.Range()
+	} else {
+		diags = append(diags, problem(at, "Missing value", "The variable %q has no default: give it as --var %s=VALUE.", name, name))
+	}
+	if diags.HasErrors() {
+		return cty.DynamicVal, diags
+	}
+	v, err := convert.Convert(value, want)
+	if err != nil {
+		text := ""
+		if t, ok := given[name]; ok {
+			text = fmt.Sprintf(" (given: --var %s=%s)", name, t)
+		}
+		return cty.DynamicVal, append(diags, problem(at, "Unsuitable value", "The variable %q takes %s: %s%s.", name, want.FriendlyName(), err, text))
+	}
+	return v, diags
+}
+
+// parseVariable reads a value given as text: an HCL expression, or the text itself where a string is wanted or where
+// it is none.
+func parseVariable(text string, want cty.Type) cty.Value {
+	if want == cty.String {
+		return cty.StringVal(text)
+	}
+	expr, diags := hclsyntax.ParseExpression([]byte(text), "--var", hcl.InitialPos)
+	if !diags.HasErrors() {
+		if v, diags := expr.Value(nil); !diags.HasErrors() {
+			return v
+		}
+	}
+	return cty.StringVal(text)
+}
+
+// collectLocals adds the attributes of a locals block to into.
+func collectLocals(b *hclsyntax.Block, into map[string]*hclsyntax.Attribute) (diags hcl.Diagnostics) {
+	for _, inner := range b.Body.Blocks {
+		diags = append(diags, problem(inner.DefRange(), "Unsupported block", "locals holds values only: name = value."))
+	}
+	for _, name := range sortedKeys(b.Body.Attributes) {
+		a := b.Body.Attributes[name]
+		if first, twice := into[name]; twice {
+			diags = append(diags, problem(a.NameRange, "Duplicate local", "There is a local %q already, at %s.", name, place(first.NameRange)))
+			continue
+		}
+		into[name] = a
+	}
+	return diags
+}
+
+// item is what a pipeline declares under a name: a local value or a stage block.
+type item struct {
+	name  string // local.name or kind.name
+	local *hclsyntax.Attribute
+	block *hclsyntax.Block
+	needs []string // names of other items
+}
+
+// Graph decodes one pipeline of the file. The error is an *InvalidError that lists every problem found.
+func (c *Config) Graph(name string) (*Graph, error) {
+	body, ok := c.bodies[name]
+	if !ok {
+		return nil, invalid(c.files, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Unknown pipeline",
+			Detail: fmt.Sprintf("There is no pipeline %q; the file declares %s.%s", name, strings.Join(c.Pipelines, ", "), nearest(name, c.Pipelines))}})
+	}
+	items, diags := c.items(body)
+	order, moreDiags := sortItems(items)
+	diags = append(diags, moreDiags...)
+
+	g := &Graph{Name: name, config: c}
+	values := map[string]cty.Value{} // of items; an item with an error has none, and what needs it is left out silently
+	for _, it := range order {
+		if slices.ContainsFunc(it.needs, func(n string) bool { _, ok := values[n]; return !ok }) {
+			continue
+		}
+		ctx := c.context(it, values)
+		if it.local != nil {
+			v, moreDiags := it.local.Expr.Value(ctx)
+			diags = append(diags, moreDiags...)
+			if !moreDiags.HasErrors() {
+				values[it.name] = v
+			}
+			continue
+		}
+		v, nodes, moreDiags := c.block(it, ctx)
+		diags = append(diags, moreDiags...)
+		if !moreDiags.HasErrors() {
+			values[it.name] = v
+			g.Nodes = append(g.Nodes, nodes...)
+		}
+	}
+	return g, invalid(c.files, diags)
+}
+
+// items lists what a pipeline declares, by name, with what each refers to.
+func (c *Config) items(p *hclsyntax.Block) (map[string]*item, hcl.Diagnostics) {
+	var diags hcl.Diagnostics
+	items := map[string]*item{}
+	locals := map[string]*hclsyntax.Attribute{}
+	for k, v := range c.locals {
+		locals[k] = v
+	}
+	for _, name := range sortedKeys(p.Body.Attributes) {
+		diags = append(diags, problem(p.Body.Attributes[name].SrcRange, "Unsupported argument", "A pipeline holds blocks; values belong into locals { %s = ... }.", name))
+	}
+	for _, b := range p.Body.Blocks {
+		if b.Type == "locals" {
+			diags = append(diags, collectLocals(b, locals)...)
+			continue
+		}
+		if _, ok := c.kinds[b.Type]; !ok {
+			diags = append(diags, problem(b.TypeRange, "Unknown kind of stage", "There is no kind %q; the kinds are %s.%s", b.Type, strings.Join(sortedKeys(c.kinds), ", "), nearest(b.Type, sortedKeys(c.kinds))))
+			continue
+		}
+		if len(b.Labels) != 1 || !hclsyntax.ValidIdentifier(b.Labels[0]) {
+			diags = append(diags, problem(b.DefRange(), "Missing name", "Write %s \"name\" { ... }, with a name of letters, digits and _, that starts with a letter.", b.Type))
+			continue
+		}
+		name := b.Type + "." + b.Labels[0]
+		if first, twice := items[name]; twice {
+			diags = append(diags, problem(b.DefRange(), "Duplicate block", "There is a %s %q already, at %s.", b.Type, b.Labels[0], place(first.block.DefRange())))
+			continue
+		}
+		items[name] = &item{name: name, block: b}
+	}
+	for name, a := range locals {
+		items["local."+name] = &item{name: "local." + name, local: a}
+	}
+	for _, name := range sortedKeys(items) {
+		diags = append(diags, c.references(items[name], items)...)
+	}
+	return items, diags
+}
+
+// references fills it.needs and reports names that nothing declares.
+func (c *Config) references(it *item, items map[string]*item) (diags hcl.Diagnostics) {
+	var traversals []hcl.Traversal
+	if it.local != nil {
+		traversals = it.local.Expr.Variables()
+	} else {
+		traversals = variables(it.block.Body)
+	}
+	for _, t := range traversals {
+		root := t.RootName()
+		_, isKind := c.kinds[root]
+		second := ""
+		if len(t) > 1 {
+			if a, ok := t[1].(hcl.TraverseAttr); ok {
+				second = a.Name
+			}
+		}
+		switch {
+		case root == "each" && it.block != nil:
+			if it.block.Body.Attributes["for_each"] == nil {
+				diags = append(diags, problem(t.SourceRange(), "Invalid reference", "each is there only in a block with for_each."))
+			}
+		case root == "var":
+			if !c.vars.Type().HasAttribute(second) {
+				diags = append(diags, problem(t.SourceRange(), "Unknown reference", "There is no variable %q.%s", second, nearest(second, sortedKeys(c.vars.Type().AttributeTypes()))))
+				it.needs = append(it.needs, "var."+second) // never there: leaves out what builds on it
+			}
+		case root == "local" || isKind:
+			name := root + "." + second
+			it.needs = append(it.needs, name)
+			if _, ok := items[name]; !ok {
+				var same []string
+				for _, other := range sortedKeys(items) {
+					if strings.HasPrefix(other, root+".") {
+						same = append(same, other)
+					}
+				}
+				what := "Write " + root + ".name."
+				if second != "" {
+					what = fmt.Sprintf("There is no %s.%s", name, nearest(name, same))
+				}
+				diags = append(diags, problem(t.SourceRange(), "Unknown reference", "%s", what))
+			}
+		default:
+			known := append(sortedKeys(c.kinds), "var", "local", "each")
+			diags = append(diags, problem(t.SourceRange(), "Unknown reference", "%q is neither var, local, each nor a kind of stage.%s", root, nearest(root, known)))
+			it.needs = append(it.needs, root)
+		}
+	}
+	return diags
+}
+
+// variables lists every reference in a body, the nested blocks' included.
+func variables(b *hclsyntax.Body) []hcl.Traversal {
+	var all []hcl.Traversal
+	for _, name := range sortedKeys(b.Attributes) {
+		all = append(all, b.Attributes[name].Expr.Variables()...)
+	}
+	for _, inner := range b.Blocks {
+		all = append(all, variables(inner.Body)...)
+	}
+	return all
+}
+
+// sortItems puts what is needed before what needs it, and reports cycles. Ties keep the order of the file, so that
+// plans read as it does.
+func sortItems(items map[string]*item) ([]*item, hcl.Diagnostics) {
+	var diags hcl.Diagnostics
+	var order []*item
+	names := sortedKeys(items)
+	slices.SortStableFunc(names, func(a, b string) int { return items[a].start() - items[b].start() })
+	state := map[string]int{} // 1: on the path, 2: done
+	var path []string
+	var visit func(name string)
+	visit = func(name string) {
+		it, ok := items[name]
+		if !ok || state[name] == 2 {
+			return
+		}
+		if state[name] == 1 {
+			cycle := append(slices.Clone(path[slices.Index(path, name):]), name)
+			diags = append(diags, problem(it.place(), "Cycle", "%s: each needs the next, so none can be first.", strings.Join(cycle, " → ")))
+			return
+		}
+		state[name] = 1
+		path = append(path, name)
+		for _, n := range it.needs {
+			visit(n)
+		}
+		path = path[:len(path)-1]
+		state[name] = 2
+		order = append(order, it)
+	}
+	for _, name := range names {
+		visit(name)
+	}
+	return order, diags
+}
+
+func (it *item) place() hcl.Range {
+	if it.local != nil {
+		return it.local.NameRange
+	}
+	return it.block.DefRange()
+}
+
+func (it *item) start() int { return it.place().Start.Byte }
+
+// context holds just what an item refers to: small contexts keep large files fast.
+func (c *Config) context(it *item, values map[string]cty.Value) *hcl.EvalContext {
+	groups := map[string]map[string]cty.Value{}
+	for _, need := range it.needs {
+		root, name, _ := strings.Cut(need, ".")
+		if groups[root] == nil {
+			groups[root] = map[string]cty.Value{}
+		}
+		groups[root][name] = values[need]
+	}
+	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{"var": c.vars}, Functions: functions}
+	for root, members := range groups {
+		ctx.Variables[root] = cty.ObjectVal(members)
+	}
+	return ctx
+}
+
+// block decodes a stage block into its nodes, and into the value by which other blocks see it.
+func (c *Config) block(it *item, ctx *hcl.EvalContext) (cty.Value, []*Node, hcl.Diagnostics) {
+	meta := &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "for_each"}}}
+	content, rest, diags := it.block.Body.PartialContent(meta)
+	forEach, swept := content.Attributes["for_each"]
+	if !swept {
+		n, moreDiags := c.node(it, rest, ctx, it.name, nil)
+		if diags = append(diags, moreDiags...); diags.HasErrors() {
+			return cty.NilVal, nil, diags
+		}
+		return n.value(), []*Node{n}, diags
+	}
+	v, moreDiags := forEach.Expr.Value(ctx)
+	if diags = append(diags, moreDiags...); diags.HasErrors() {
+		return cty.NilVal, nil, diags
+	}
+	all, err := instances(v)
+	if err != nil {
+		return cty.NilVal, nil, append(diags, problem(forEach.Expr.Range(), "Invalid for_each", "%s.", err))
+	}
+	var nodes []*Node
+	elements := map[string]cty.Value{}
+	for _, i := range all {
+		child := ctx.NewChild()
+		child.Variables = map[string]cty.Value{"each": i.each()}
+		n, moreDiags := c.node(it, rest, child, it.name+"["+i.point.String()+"]", i.point)
+		diags = append(diags, moreDiags...)
+		if !moreDiags.HasErrors() {
+			nodes = append(nodes, n)
+			elements[i.key] = n.value()
+		}
+	}
+	return cty.ObjectVal(elements), nodes, diags
+}
+
+// node decodes one instance.
+func (c *Config) node(it *item, body hcl.Body, ctx *hcl.EvalContext, addr string, point Point) (*Node, hcl.Diagnostics) {
+	kind := c.kinds[it.block.Type]
+	n := &Node{Addr: addr, Block: it.name, Kind: kind, Point: point, Stage: kind.New(), header: it.block.DefRange(), fields: map[string]hcl.Range{}}
+	d := &decoder{ctx, n}
+	diags := d.body(body, structOf(n.Stage), "")
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	if checker, ok := n.Stage.(Checker); ok {
+		if err := checker.Check(); err != nil {
+			return nil, append(diags, n.blame(err)...)
+		}
+	}
+	for i := range n.files {
+		x := &n.files[i]
+		if err := c.identify(x); err != nil {
+			diags = append(diags, problem(n.where(x.field), "Unreadable source", "%s: %s %s.", n.Addr, x.field, err))
+		}
+	}
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	n.facts = n.configFacts()
+	return n, diags
+}
