@@ -13,7 +13,7 @@ const (
 const directRows = 64
 
 // packColumns is the number of columns from which a transposed a is packed first: each element is then read often enough to repay it.
-const packColumns = 48
+const packColumns = 512
 
 // Op says which operand of a product is transposed.
 type Op int
@@ -86,6 +86,13 @@ type Scratch struct {
 	edge   []float32
 	rows   []float32
 	row    attentionScratch
+	floats []float32
+}
+
+// Floats returns a buffer of n elements with any content, the same at every call.
+func (s *Scratch) Floats(n int) []float32 {
+	s.floats = grow(s.floats, n)
+	return s.floats
 }
 
 // Product computes c (m,n) = op(a)·op(b), or c += op(a)·op(b) if accumulate. Each element is one chain of fused multiply-adds, k ascending,
@@ -108,8 +115,17 @@ func (s *Scratch) Product(op Op, m, n, k int, a []float32, lda int, b []float32,
 		s.product(false, m, a, lda, v, c, ldc, accumulate)
 		return
 	}
-	s.panels.Pack(op == NT, k, n, b, ldb)
-	s.product(op == TN, m, a, lda, s.panels.view(), c, ldc, accumulate)
+	for k0 := 0; k0 == 0 || k0 < k; k0 += blockDepth { // a block at a time, so that what was packed is still in the cache
+		depth, x, y := min(blockDepth, k-k0), k0, k0*ldb
+		if op == TN {
+			x = k0 * lda
+		}
+		if op == NT {
+			y = k0
+		}
+		s.panels.Pack(op == NT, depth, n, b[y:], ldb)
+		s.product(op == TN, m, a[x:], lda, s.panels.view(), c, ldc, accumulate || k0 > 0)
+	}
 }
 
 // ProductPacked computes c (m,n) = a·b, or c += a·b if accumulate, with a (m,k), or a (k,m) to be transposed. See Product.

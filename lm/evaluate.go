@@ -1,0 +1,108 @@
+package lm
+
+// Batch is a batch of token sequences of one length, row-major (Sequences,Length). Targets are what each position should predict, -1 where
+// there is no loss.
+type Batch struct {
+	Sequences, Length int
+	Tokens, Targets   []int32
+}
+
+// resize makes room for a batch, with any content.
+func (b *Batch) resize(sequences, length int) {
+	b.Sequences, b.Length = sequences, length
+	size := sequences * length
+	if cap(b.Tokens) < size {
+		b.Tokens, b.Targets = make([]int32, size), make([]int32, size)
+	}
+	b.Tokens, b.Targets = b.Tokens[:size], b.Targets[:size]
+}
+
+// count returns the number of targets.
+func (b *Batch) count() int {
+	n := 0
+	for _, t := range b.Targets {
+		if t >= 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func (b *Batch) segments(s []segment) []segment {
+	if len(b.Tokens) != b.Sequences*b.Length || len(b.Targets) != len(b.Tokens) {
+		panic("lm: a batch whose tokens or targets do not fit its shape")
+	}
+	s = s[:0]
+	for i := range b.Sequences {
+		s = append(s, segment{row: i * b.Length, count: b.Length})
+	}
+	return s
+}
+
+// Loss returns the sum of the negative log-likelihoods of the targets, in nats, and their number.
+func (n *Net) Loss(b *Batch) (sum float64, targets int) {
+	n.evaluate(b)
+	for _, v := range n.work.loss[:len(b.Tokens)] {
+		sum += v
+	}
+	return sum, b.count()
+}
+
+// MeanLoss returns the mean negative log-likelihood of all targets, in nats a target; NaN if there are none.
+func (n *Net) MeanLoss(batches []Batch) float64 {
+	var sum float64
+	targets := 0
+	for i := range batches {
+		s, c := n.Loss(&batches[i])
+		sum, targets = sum+s, targets+c
+	}
+	return sum / float64(targets)
+}
+
+// LogProbabilities returns the log-probability, in nats, of each position's target, 0 where there is none.
+func (n *Net) LogProbabilities(b *Batch) []float64 {
+	n.evaluate(b)
+	out := make([]float64, len(b.Tokens))
+	for i, v := range n.work.loss[:len(b.Tokens)] {
+		out[i] = 0 - v
+	}
+	return out
+}
+
+// evaluate leaves the losses in work.loss.
+func (n *Net) evaluate(b *Batch) {
+	n.workers.Resize()
+	n.reserve(len(b.Tokens), false)
+	n.pack(false)
+	n.forward(b.Tokens, b.segments(nil), nil, nil)
+	n.losses(b.Targets, nil, 0)
+}
+
+// hiddenRows is the number of tokens that Hidden runs at once, if no sequence is longer.
+const hiddenRows = 2048
+
+// Hidden calls visit with the residual stream of every sequence: layer 0 is the embeddings, layer l what layer l of the net leaves, up to
+// Layers (before the final norm). states (tokens,width) is only valid during the call.
+func (n *Net) Hidden(sequences [][]int32, visit func(sequence, layer int, states []float32)) {
+	n.workers.Resize()
+	n.pack(false)
+	for first := 0; first < len(sequences); {
+		var tokens []int32
+		var segments []segment
+		for last := first; last < len(sequences); last++ {
+			s := sequences[last]
+			if len(tokens) > 0 && len(tokens)+len(s) > hiddenRows {
+				break
+			}
+			segments = append(segments, segment{row: len(tokens), count: len(s)})
+			tokens = append(tokens, s...)
+		}
+		n.reserve(len(tokens), false)
+		n.forward(tokens, segments, nil, func(layer int, x []float32) {
+			for i, s := range segments {
+				visit(first+i, layer, part(x, n.model.Width, s.row, s.row+s.count))
+			}
+		})
+		first += len(segments)
+	}
+}

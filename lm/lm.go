@@ -1,0 +1,31 @@
+// Package lm is the language model itself: a decoder-only transformer of the Llama family, its training by AdamW, evaluation and greedy
+// generation, in float32 on CPUs.
+//
+// Everything is reproducible to the bit: weights, losses and generated tokens depend on the configuration, the data and the seed alone, never
+// on the number of cores, the instruction set, or which sequences share a batch (see package kernel). Draws come from counters keyed by seed
+// and purpose. Parameters, gradients and optimizer state are *tensor.Dense of float32.
+package lm
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Numbers is the version of the arithmetic: it is raised when equal configurations come to give other bytes.
+const Numbers = 1
+
+// FieldError blames a field of a configuration by its name in the configuration language.
+type FieldError struct{ Field, Text string }
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Text }
+
+// problems collects field errors.
+type problems []error
+
+func (p *problems) add(bad bool, field, format string, args ...any) {
+	if bad {
+		*p = append(*p, &FieldError{field, fmt.Sprintf(format, args...)})
+	}
+}
+
+func (p problems) err() error { return errors.Join(p...) }
