@@ -24,9 +24,9 @@ const (
 
 // Model is what model.json says: all that is needed beside the parameters to compute with them.
 type Model struct {
-	Shape      json.RawMessage `json:"model"`      // layers, width and the like, as an object
-	Vocabulary int             `json:"vocabulary"` // number of token ids
-	Context    int             `json:"context"`    // number of positions the model was trained with
+	Shape          json.RawMessage `json:"model"`           // layers, width and the like, as an object
+	VocabularySize int             `json:"vocabulary_size"` // number of token ids
+	Context        int             `json:"context"`         // number of positions the model was trained with
 }
 
 // Save is a row of saves.parquet: a moment of the training at which the parameters were kept.
@@ -60,9 +60,9 @@ type WeightsWriter struct {
 	saves []Save
 }
 
-// CreateWeights starts a "weights" artifact in the folder dir, which it makes. vocabulary is the path of a "vocabulary"
-// artifact, of which it keeps a copy.
-func CreateWeights(dir string, m Model, vocabulary string) (*WeightsWriter, error) {
+// CreateWeights starts a "weights" artifact in the folder dir, which it makes. vocabulary holds the merges after the 256
+// bytes.
+func CreateWeights(dir string, m Model, vocabulary []Merge) (*WeightsWriter, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func CreateWeights(dir string, m Model, vocabulary string) (*WeightsWriter, erro
 	if err := os.WriteFile(path, append(text, '\n'), 0o666); err != nil {
 		return nil, err
 	}
-	if err := copyFile(filepath.Join(dir, vocabularyFile), vocabulary); err != nil {
+	if err := WriteVocabulary(filepath.Join(dir, vocabularyFile), vocabulary); err != nil {
 		return nil, err
 	}
 	return &WeightsWriter{dir: dir}, nil
@@ -187,7 +187,8 @@ func offsets(n int) *memory.Buffer {
 // Weights is a "weights" artifact that is read.
 type Weights struct {
 	Model
-	Saves []Save // at least one; steps ascend
+	Vocabulary []Merge // without the 256 bytes that come before them
+	Saves      []Save  // at least one; steps ascend
 
 	dir string
 }
@@ -205,6 +206,12 @@ func OpenWeights(dir string) (*Weights, error) {
 	if err := d.Decode(&w.Model); err != nil {
 		return nil, at(path, err)
 	}
+	if w.Vocabulary, err = ReadVocabulary(filepath.Join(dir, vocabularyFile)); err != nil {
+		return nil, err
+	}
+	if n := alphabet + len(w.Vocabulary); n != w.VocabularySize {
+		return nil, fmt.Errorf("%s: a vocabulary of %d tokens, beside one of %d", path, w.VocabularySize, n)
+	}
 	path = filepath.Join(dir, savesFile)
 	if w.Saves, err = ReadRows[Save](path); err != nil {
 		return nil, err
@@ -219,9 +226,6 @@ func OpenWeights(dir string) (*Weights, error) {
 	}
 	return w, nil
 }
-
-// VocabularyPath is the path of the artifact's own copy of its vocabulary.
-func (w *Weights) VocabularyPath() string { return filepath.Join(w.dir, vocabularyFile) }
 
 // Last is the save point with the most steps.
 func (w *Weights) Last() Save { return w.Saves[len(w.Saves)-1] }

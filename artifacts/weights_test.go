@@ -22,11 +22,7 @@ func someWeights() []Parameter {
 
 func writeSomeWeights(t *testing.T, dir string) *WeightsWriter {
 	t.Helper()
-	vocabulary := filepath.Join(t.TempDir(), "vocabulary")
-	if err := os.WriteFile(vocabulary, []byte("a vocabulary"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	w, err := CreateWeights(dir, Model{Shape: json.RawMessage(`{"layers":2}`), Vocabulary: 2, Context: 8}, vocabulary)
+	w, err := CreateWeights(dir, Model{Shape: json.RawMessage(`{"layers":2}`), VocabularySize: 257, Context: 8}, []Merge{{'t', 'h'}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +45,7 @@ func TestWeightsComeBackBitForBit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.Vocabulary != 2 || w.Context != 8 || len(w.Saves) != 2 || w.Saves[0].TrainLoss != nil {
+	if w.VocabularySize != 257 || len(w.Vocabulary) != 1 || w.Context != 8 || len(w.Saves) != 2 || w.Saves[0].TrainLoss != nil {
 		t.Errorf("read %+v", w)
 	}
 	if s := w.Last(); s.Step != 10 || s.Tokens != 640 || *s.ValidationLoss != 1.5 {
@@ -80,8 +76,8 @@ func TestWeightsBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, want := range map[string]string{
-		"model.json":          "d60e0e3ab133ec1b",
-		"vocabulary.parquet":  "502b1a2e5092acb8",
+		"model.json":          "c553b5affc3e9ec6",
+		"vocabulary.parquet":  "4c73c97a44dba3d1",
 		"saves.parquet":       "7c62d6f26ec9f565",
 		"step-00000000.arrow": "2ad0c7a6e4e2a8e6",
 		"step-00000010.arrow": "2ad0c7a6e4e2a8e6",
@@ -155,7 +151,7 @@ func TestDamagedWeights(t *testing.T) {
 			p.Close()
 		}
 	}
-	for _, file := range []string{"saves.parquet", "model.json"} {
+	for _, file := range []string{"saves.parquet", "vocabulary.parquet", "model.json"} {
 		if err := os.WriteFile(filepath.Join(dir, file), []byte("{"), 0o666); err != nil {
 			t.Fatal(err)
 		}

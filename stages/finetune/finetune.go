@@ -1,0 +1,125 @@
+// Package finetune is the kind of stage that trains a language model further, on the responses of examples.
+package finetune
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"anneal/artifacts"
+	"anneal/lm"
+	"anneal/pipeline"
+	"anneal/stages/internal/training"
+	"anneal/stages/internal/weights"
+)
+
+// Kind is finetune. Its outputs are the weights after the last step and the metrics of the training.
+var Kind = &pipeline.Kind{Name: "finetune", Version: 1, Numbers: lm.Numbers, New: func() pipeline.Stage {
+	optimizer := lm.DefaultAdamW()
+	optimizer.LearningRate, optimizer.WeightDecay = 1e-3, 0
+	return &Finetune{
+		Epochs:   3,
+		Batch:    32,
+		AdamW:    optimizer,
+		Schedule: lm.Schedule{Shape: "cosine", Warmup: 0.1, Final: 0},
+	}
+}}
+
+// Finetune trains on examples. A sequence is an example's prompt and response, each encoded by itself with the
+// vocabulary of the weights; only the response's tokens count in the loss. Shape and context are those of the weights.
+// The optimizer starts anew. Each epoch reads all examples once, in an order drawn from the seed; its last batch may be
+// smaller. The validation loss, if any, is measured on all validation examples after every epoch.
+type Finetune struct {
+	From       pipeline.Ref `hcl:"from" artifact:"weights"` // the last save point, where there are several
+	Examples   pipeline.Ref `hcl:"examples" artifact:"examples"`
+	Validation pipeline.Ref `hcl:"validation,optional" artifact:"examples"`
+
+	Epochs int   `hcl:"epochs,optional"`
+	Batch  int   `hcl:"batch,optional"` // examples of a step
+	Seed   int64 `hcl:"seed,optional"`  // of the order of the examples
+
+	AdamW    lm.AdamW    `hcl:"adamw,block"`
+	Schedule lm.Schedule `hcl:"schedule,block"`
+}
+
+// Outputs lists weights and metrics.
+func (*Finetune) Outputs() []pipeline.Output { return training.Outputs }
+
+// Check blames what no training could start with.
+func (s *Finetune) Check() error {
+	var errs []error
+	if s.Epochs < 1 {
+		errs = append(errs, pipeline.Errorf("epochs", "must be at least 1, is %d", s.Epochs))
+	}
+	if s.Batch < 1 {
+		errs = append(errs, pipeline.Errorf("batch", "must be at least 1, is %d", s.Batch))
+	}
+	return errors.Join(append(errs,
+		pipeline.Within("adamw", s.AdamW.Check()),
+		pipeline.Within("schedule", s.Schedule.Check()))...)
+}
+
+// Run trains.
+func (s *Finetune) Run(ctx context.Context, t *pipeline.Task) error {
+	model, err := weights.Load(t.Input(s.From).Path)
+	if err != nil {
+		return err
+	}
+	examples, err := encode(model, "examples", t.Input(s.Examples).Path)
+	if err != nil {
+		return err
+	}
+	data, err := lm.NewExamples(examples, model.Net.Context(), s.Batch, s.Seed)
+	if err != nil {
+		return pipeline.Errorf("examples", "%s", err)
+	}
+	var validation []lm.Batch
+	if !s.Validation.IsZero() {
+		held, err := encode(model, "validation", t.Input(s.Validation).Path)
+		if err != nil {
+			return err
+		}
+		if validation, err = lm.EvaluationExamples(held, model.Net.Context(), s.Batch); err != nil {
+			return pipeline.Errorf("validation", "%s", err)
+		}
+	}
+	epoch := (len(examples) + s.Batch - 1) / s.Batch
+	fmt.Fprintf(t.Log, "from step %d; %d examples, %d steps an epoch\n", model.Save.Step, len(examples), epoch)
+	return training.Run(ctx, t, training.Plan{
+		Net:        model.Net,
+		Vocabulary: model.Merges,
+		Optimizer:  s.AdamW, Schedule: s.Schedule,
+		Data: data, Steps: s.Epochs * epoch,
+		Save:       []int{s.Epochs * epoch},
+		Validation: validation, EvaluateEvery: epoch,
+	})
+}
+
+// encode reads the examples at path, the artifact of the field named. Examples that do not fit the model's context are
+// counted and refused.
+func encode(model *weights.Model, field, path string) ([]lm.Example, error) {
+	texts, err := artifacts.ReadExamples(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(texts) == 0 {
+		return nil, pipeline.Errorf(field, "holds no examples")
+	}
+	// The last token is only predicted, never read.
+	room := model.Net.Context() + 1
+	encoded := make([]lm.Example, len(texts))
+	long, longest := 0, 0
+	for i, e := range texts {
+		encoded[i] = lm.Example{Prompt: model.Encode(e.Prompt), Response: model.Encode(e.Response)}
+		n := len(encoded[i].Prompt) + len(encoded[i].Response)
+		longest = max(longest, n)
+		if n > room {
+			long++
+		}
+	}
+	if long > 0 {
+		return nil, pipeline.Errorf(field, "holds %d of %d examples that are too long: context %d has room for %d tokens, the longest example has %d",
+			long, len(texts), model.Net.Context(), room, longest)
+	}
+	return encoded, nil
+}

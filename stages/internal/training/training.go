@@ -1,0 +1,119 @@
+// Package training runs one training inside a stage: what pretrain and finetune have in common once each knows its
+// network, its data and its number of steps.
+package training
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"anneal/artifacts"
+	"anneal/lm"
+	"anneal/pipeline"
+	"anneal/stages/internal/weights"
+)
+
+// RowEvery is how many steps a row of metrics sums up: fine enough for a curve of a training of a hundred steps, and
+// few rows for one of many thousands.
+const RowEvery = 10
+
+// Outputs of a training stage.
+var Outputs = []pipeline.Output{{Name: "weights", Type: "weights"}, {Name: "metrics", Type: "table"}}
+
+// Plan is what is trained.
+type Plan struct {
+	Net        *lm.Net
+	Vocabulary []artifacts.Merge // goes with the weights
+	Optimizer  lm.AdamW
+	Schedule   lm.Schedule
+	Data       lm.Source
+	Steps      int
+	Save       []int // steps done, ascending
+
+	Validation    []lm.Batch // empty: no validation loss is known
+	EvaluateEvery int        // steps; 0: only after the last
+}
+
+// Run trains the network and writes the stage's outputs.
+func Run(ctx context.Context, t *pipeline.Task, p Plan) error {
+	w, err := weights.Create(t.Output("weights"), p.Net, p.Vocabulary)
+	if err != nil {
+		return err
+	}
+	p.Net.UseCores(t.Cores)
+	r := recorder{task: t, plan: &p, weights: w, started: time.Now()}
+	fmt.Fprintf(t.Log, "%d parameters, %d steps\n", p.Net.Model().ParameterCount(p.Net.Vocab()), p.Steps)
+	_, err = lm.Train(ctx, p.Net, lm.Training{
+		Optimizer: p.Optimizer, Schedule: p.Schedule, Steps: p.Steps,
+		Data:       p.Data,
+		Validation: p.Validation, EvaluateEvery: p.EvaluateEvery,
+		RowEvery: RowEvery,
+		Save:     p.Save,
+		OnRow:    r.row, OnSave: r.save, OnStep: r.step,
+		Cores: t.Cores,
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.Log, "trained for %.1f s\n", time.Since(r.started).Seconds())
+	return errors.Join(w.Close(), artifacts.WriteTraining(t.Output("metrics"), r.rows))
+}
+
+// recorder keeps what a training says of itself.
+type recorder struct {
+	task    *pipeline.Task
+	plan    *Plan
+	weights *weights.Writer
+	rows    []artifacts.TrainingRow
+
+	started time.Time
+	speed   float64 // tokens a second up to the newest row
+}
+
+func (r *recorder) step(step int, loss float64) {
+	values := map[string]float64{"loss": loss}
+	if r.speed > 0 {
+		values["tokens_per_second"] = r.speed
+	}
+	if n := len(r.rows); n > 0 {
+		values["learning_rate"] = r.rows[n-1].LearningRate
+	}
+	r.task.Progress(step, r.plan.Steps, values)
+}
+
+func (r *recorder) row(row lm.Row) error {
+	stored := artifacts.TrainingRow{
+		Step: int64(row.Step), Tokens: row.Tokens, Epochs: row.Epochs,
+		LearningRate: row.LearningRate,
+		TrainLoss:    row.TrainLoss,
+		GradientNorm: row.GradientNorm, WeightNorm: row.WeightNorm,
+	}
+	if row.Evaluated {
+		stored.ValidationLoss = &row.ValidationLoss
+		fmt.Fprintf(r.task.Log, "step %d of %d: train loss %.4f, validation loss %.4f\n", row.Step, r.plan.Steps, row.TrainLoss, row.ValidationLoss)
+	}
+	r.rows = append(r.rows, stored)
+	r.speed = float64(row.Tokens) / math.Max(time.Since(r.started).Seconds(), 1e-3)
+	return nil
+}
+
+// save keeps the parameters with the losses of the newest row. Where that row has no validation loss, because the step
+// is not one of evaluation, it evaluates.
+func (r *recorder) save(step int) error {
+	s := artifacts.Save{Step: int64(step)}
+	if n := len(r.rows); n > 0 {
+		newest := r.rows[n-1]
+		s.Tokens, s.TrainLoss = newest.Tokens, &newest.TrainLoss
+		if newest.Step == s.Step {
+			s.ValidationLoss = newest.ValidationLoss
+		}
+	}
+	if s.ValidationLoss == nil && len(r.plan.Validation) > 0 {
+		loss := r.plan.Net.MeanLoss(r.plan.Validation)
+		s.ValidationLoss = &loss
+	}
+	fmt.Fprintf(r.task.Log, "step %d of %d: weights saved\n", step, r.plan.Steps)
+	return r.weights.Save(s)
+}

@@ -1,0 +1,126 @@
+// Package weights carries a language model from a "weights" artifact into memory and back.
+package weights
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"gorgonia.org/tensor"
+
+	"anneal/artifacts"
+	"anneal/lm"
+	"anneal/lm/bpe"
+)
+
+// Model is a language model with the vocabulary it was trained on.
+type Model struct {
+	Net        *lm.Net
+	Vocabulary *bpe.Vocabulary
+	Merges     []artifacts.Merge // the vocabulary's, as artifacts hold them
+	Save       artifacts.Save    // the save point that the parameters are of
+}
+
+// Load reads the last save point of the "weights" artifact in the folder path. Every error names a file.
+func Load(path string) (*Model, error) {
+	w, err := artifacts.OpenWeights(path)
+	if err != nil {
+		return nil, err
+	}
+	shape, err := unmarshalShape(w.Shape)
+	if err != nil {
+		return nil, fmt.Errorf("%s: its model: %w", path, err)
+	}
+	v, err := vocabulary(w.Vocabulary)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	stored, err := w.Parameters(w.Last())
+	if err != nil {
+		return nil, err
+	}
+	defer stored.Close() // lm.Load copies
+	var values []lm.Parameter
+	for _, p := range stored.List {
+		values = append(values, lm.Parameter{Name: p.Name, Value: tensor.New(tensor.WithShape(p.Shape...), tensor.WithBacking(p.Values))})
+	}
+	net, err := lm.Load(shape, w.VocabularySize, w.Context, values)
+	if err != nil {
+		return nil, fmt.Errorf("%s: step %d: %w", path, w.Last().Step, err)
+	}
+	return &Model{net, v, w.Vocabulary, w.Last()}, nil
+}
+
+func vocabulary(merges []artifacts.Merge) (*bpe.Vocabulary, error) {
+	converted := make([]bpe.Merge, len(merges))
+	for i, m := range merges {
+		converted[i] = bpe.Merge(m)
+	}
+	return bpe.New(converted)
+}
+
+// Encode returns the ids of a text.
+func (m *Model) Encode(text string) []int32 {
+	ids := m.Vocabulary.Encode(nil, []byte(text))
+	encoded := make([]int32, len(ids))
+	for i, id := range ids {
+		encoded[i] = int32(id)
+	}
+	return encoded
+}
+
+// A Writer writes a "weights" artifact of one network as it is trained.
+type Writer struct {
+	w   *artifacts.WeightsWriter
+	net *lm.Net
+}
+
+// Create starts a "weights" artifact in the folder path.
+func Create(path string, net *lm.Net, vocabulary []artifacts.Merge) (*Writer, error) {
+	shape, err := marshalShape(net.Model())
+	if err != nil {
+		return nil, err
+	}
+	w, err := artifacts.CreateWeights(path, artifacts.Model{Shape: shape, VocabularySize: net.Vocab(), Context: net.Context()}, vocabulary)
+	if err != nil {
+		return nil, err
+	}
+	return &Writer{w, net}, nil
+}
+
+// Save adds a save point with the network's parameters as they are.
+func (w *Writer) Save(s artifacts.Save) error {
+	var parameters []artifacts.Parameter
+	for _, p := range w.net.Parameters() {
+		parameters = append(parameters, artifacts.Parameter{Name: p.Name, Shape: p.Value.Shape(), Values: p.Value.Data().([]float32)})
+	}
+	return w.w.Save(s, parameters)
+}
+
+// Close completes the artifact.
+func (w *Writer) Close() error { return w.w.Close() }
+
+// shape is an lm.Model as model.json names its fields: as the model block does, all of them.
+type shape struct {
+	Family    string  `json:"family"`
+	Layers    int     `json:"layers"`
+	Width     int     `json:"width"`
+	Heads     int     `json:"heads"`
+	KVHeads   int     `json:"kv_heads"`
+	FF        int     `json:"ff"`
+	Tied      bool    `json:"tied"`
+	NormEps   float64 `json:"norm_eps"`
+	RopeTheta float64 `json:"rope_theta"`
+}
+
+func marshalShape(m lm.Model) (json.RawMessage, error) { return json.Marshal(shape(m)) }
+
+func unmarshalShape(text json.RawMessage) (lm.Model, error) {
+	var s shape
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return lm.Model{}, err
+	}
+	return lm.Model(s), lm.Model(s).Check()
+}
