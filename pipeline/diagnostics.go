@@ -82,8 +82,8 @@ func (n *Node) blame(err error) hcl.Diagnostics {
 	return diags
 }
 
-// nearest returns the candidate that name may have meant, as a sentence to append, "" where none is close.
-func nearest(name string, candidates []string) string {
+// Nearest returns the candidate that name may have meant, as a sentence to append, "" where none is close.
+func Nearest(name string, candidates []string) string {
 	best, distance := "", len(name)/3+2
 	for _, c := range candidates {
 		if d := levenshtein.Distance(name, c, nil); d < distance {
@@ -93,5 +93,5 @@ func nearest(name string, candidates []string) string {
 	if best == "" {
 		return ""
 	}
-	return fmt.Sprintf(" Did you mean %q?", best)
+	return fmt.Sprintf(" Did you mean %s?", best)
 }

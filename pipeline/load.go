@@ -84,13 +84,13 @@ func Load(path string, kinds []*Kind, vars map[string]string) (*Config, error) {
 		case "locals":
 			diags = append(diags, collectLocals(b, c.locals)...)
 		default:
-			diags = append(diags, problem(b.DefRange(), "Unsupported block", "At the top of the file stand variable, locals and pipeline blocks, not %s.%s", b.Type, nearest(b.Type, []string{"variable", "locals", "pipeline"})))
+			diags = append(diags, problem(b.DefRange(), "Unsupported block", "At the top of the file stand variable, locals and pipeline blocks, not %s.%s", b.Type, Nearest(b.Type, []string{"variable", "locals", "pipeline"})))
 		}
 	}
 	for _, name := range sortedKeys(vars) {
 		if _, ok := values[name]; !ok {
 			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Unknown variable",
-				Detail: fmt.Sprintf("--var %s: %s declares no variable %q.%s", name, filepath.Base(path), name, nearest(name, sortedKeys(values)))})
+				Detail: fmt.Sprintf("--var %s: %s declares no variable %q.%s", name, filepath.Base(path), name, Nearest(name, sortedKeys(values)))})
 		}
 	}
 	c.vars = cty.ObjectVal(values)
@@ -175,12 +175,23 @@ type item struct {
 	needs []string // names of other items
 }
 
-// Graph decodes one pipeline of the file. The error is an *InvalidError that lists every problem found.
-func (c *Config) Graph(name string) (*Graph, error) {
+// Graphs decodes the pipelines named. The error is an *InvalidError that lists every problem found in any of them.
+func (c *Config) Graphs(names []string) ([]*Graph, error) {
+	var graphs []*Graph
+	var diags hcl.Diagnostics
+	for _, name := range names {
+		g, moreDiags := c.graph(name)
+		diags = append(diags, moreDiags...)
+		graphs = append(graphs, g)
+	}
+	return graphs, invalid(c.files, diags)
+}
+
+func (c *Config) graph(name string) (*Graph, hcl.Diagnostics) {
 	body, ok := c.bodies[name]
 	if !ok {
-		return nil, invalid(c.files, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Unknown pipeline",
-			Detail: fmt.Sprintf("There is no pipeline %q; the file declares %s.%s", name, strings.Join(c.Pipelines, ", "), nearest(name, c.Pipelines))}})
+		return nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Unknown pipeline",
+			Detail: fmt.Sprintf("There is no pipeline %q; the file declares %s.%s", name, strings.Join(c.Pipelines, ", "), Nearest(name, c.Pipelines))}}
 	}
 	items, diags := c.items(body)
 	order, moreDiags := sortItems(items)
@@ -208,7 +219,7 @@ func (c *Config) Graph(name string) (*Graph, error) {
 			g.Nodes = append(g.Nodes, nodes...)
 		}
 	}
-	return g, invalid(c.files, diags)
+	return g, diags
 }
 
 // items lists what a pipeline declares, by name, with what each refers to.
@@ -228,7 +239,7 @@ func (c *Config) items(p *hclsyntax.Block) (map[string]*item, hcl.Diagnostics) {
 			continue
 		}
 		if _, ok := c.kinds[b.Type]; !ok {
-			diags = append(diags, problem(b.TypeRange, "Unknown kind of stage", "There is no kind %q; the kinds are %s.%s", b.Type, strings.Join(sortedKeys(c.kinds), ", "), nearest(b.Type, sortedKeys(c.kinds))))
+			diags = append(diags, problem(b.TypeRange, "Unknown kind of stage", "There is no kind %q; the kinds are %s.%s", b.Type, strings.Join(sortedKeys(c.kinds), ", "), Nearest(b.Type, sortedKeys(c.kinds))))
 			continue
 		}
 		if len(b.Labels) != 1 || !hclsyntax.ValidIdentifier(b.Labels[0]) {
@@ -275,7 +286,7 @@ func (c *Config) references(it *item, items map[string]*item) (diags hcl.Diagnos
 			}
 		case root == "var":
 			if !c.vars.Type().HasAttribute(second) {
-				diags = append(diags, problem(t.SourceRange(), "Unknown reference", "There is no variable %q.%s", second, nearest(second, sortedKeys(c.vars.Type().AttributeTypes()))))
+				diags = append(diags, problem(t.SourceRange(), "Unknown reference", "There is no variable %q.%s", second, Nearest(second, sortedKeys(c.vars.Type().AttributeTypes()))))
 				it.needs = append(it.needs, "var."+second) // never there: leaves out what builds on it
 			}
 		case root == "local" || isKind:
@@ -290,13 +301,13 @@ func (c *Config) references(it *item, items map[string]*item) (diags hcl.Diagnos
 				}
 				what := "Write " + root + ".name."
 				if second != "" {
-					what = fmt.Sprintf("There is no %s.%s", name, nearest(name, same))
+					what = fmt.Sprintf("There is no %s.%s", name, Nearest(name, same))
 				}
 				diags = append(diags, problem(t.SourceRange(), "Unknown reference", "%s", what))
 			}
 		default:
 			known := append(sortedKeys(c.kinds), "var", "local", "each")
-			diags = append(diags, problem(t.SourceRange(), "Unknown reference", "%q is neither var, local, each nor a kind of stage.%s", root, nearest(root, known)))
+			diags = append(diags, problem(t.SourceRange(), "Unknown reference", "%q is neither var, local, each nor a kind of stage.%s", root, Nearest(root, known)))
 			it.needs = append(it.needs, root)
 		}
 	}

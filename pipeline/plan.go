@@ -24,6 +24,17 @@ type Step struct {
 	Do   string
 	Why  []string
 	Key  store.Digest // zero while inputs are not known
+
+	Result *store.Result // of a cached step
+}
+
+// Output returns a stored output of the step.
+func (s Step) Output(name string) (store.Blob, bool) {
+	if s.Result == nil {
+		return store.Blob{}, false
+	}
+	b, ok := s.Result.Outputs[name]
+	return b, ok
 }
 
 // Plan tells, in topological order, what a run would do. It writes nothing.
@@ -59,7 +70,7 @@ func (p *planner) step(g *Graph, n *Node) Step {
 	result, reason := lookup(p.st, s.Key)
 	if result != nil {
 		p.known[n] = result
-		s.Do = Cached
+		s.Do, s.Result = Cached, result
 		return s
 	}
 	if s.Why = p.changes(g, n, facts, true); reason != "" {

@@ -31,7 +31,11 @@ func (s *study) load(blocks string) (*pipeline.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.Graph("p")
+	graphs, err := c.Graphs([]string{"p"})
+	if err != nil {
+		return nil, err
+	}
+	return graphs[0], nil
 }
 
 // plan tells a line a node: what it would do, its address, and why.

@@ -51,7 +51,11 @@ func Load(t *testing.T, kinds []*pipeline.Kind, blocks string, files map[string]
 	if err != nil {
 		return nil, err
 	}
-	return c.Graph("test")
+	graphs, err := c.Graphs([]string{"test"})
+	if err != nil {
+		return nil, err
+	}
+	return graphs[0], nil
 }
 
 // Err returns why the stage at addr failed, nil where it did not.

@@ -1,0 +1,172 @@
+// Package cli is the command line: commands, and the views of a run.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"anneal/artifacts/store"
+	"anneal/pipeline"
+)
+
+// App is what the command line works with.
+type App struct {
+	Kinds   []*pipeline.Kind
+	Starter []byte // the pipeline file that init writes
+}
+
+// Exit codes.
+const (
+	exitFailed  = 1 // a stage or the world failed
+	exitChanges = 2 // plan --detailed-exitcode: something is to run
+	exitInvalid = 3 // the file or the flags are wrong; nothing ran
+)
+
+// exit ends a command with a code of its own; what there is to say has been said.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// usageError is a mistake in flags or arguments.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// command is one run of the program: its flags and its streams.
+type command struct {
+	app            App
+	stdout, stderr io.Writer
+
+	dir, file string
+	vars      []string
+	json      bool
+	noColor   bool
+}
+
+// Main runs the program and returns its exit code.
+func Main(ctx context.Context, app App, args []string, stdout, stderr io.Writer) int {
+	c := &command{app: app, stdout: stdout, stderr: stderr}
+	root := &cobra.Command{
+		Use:           "anneal",
+		Short:         "Language-model experiments, declared in HCL and rerun only where something changed",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if c.dir != "" {
+				if err := os.Chdir(c.dir); err != nil {
+					return usagef("-C: %w", err)
+				}
+			}
+			return nil
+		},
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	flags := root.PersistentFlags()
+	flags.StringVarP(&c.dir, "directory", "C", "", "work in `DIR`")
+	flags.StringVarP(&c.file, "file", "f", "pipelines.hcl", "read `FILE`")
+	flags.StringArrayVar(&c.vars, "var", nil, "set a variable: `NAME=VALUE`")
+	flags.BoolVar(&c.json, "json", false, "print a line of JSON for every step or event")
+	flags.BoolVar(&c.noColor, "no-color", false, "print without colours")
+	root.AddCommand(c.init(), c.validate(), c.plan(), c.run(), c.ls(), c.show(), c.export())
+	for _, cmd := range root.Commands() {
+		args := cmd.Args
+		cmd.Args = func(cmd *cobra.Command, given []string) error {
+			if err := args(cmd, given); err != nil {
+				return usagef("%s: %w", cmd.CommandPath(), err)
+			}
+			return nil
+		}
+	}
+	root.Args = func(_ *cobra.Command, given []string) error { return nil }
+	return c.code(root.ExecuteContext(ctx))
+}
+
+// code says an error and returns the exit code that goes with it.
+func (c *command) code(err error) int {
+	var code exit
+	var invalid *pipeline.InvalidError
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &invalid):
+		invalid.Print(c.stderr, c.width(), c.color(c.stderr))
+		return exitInvalid
+	case errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command"):
+		fmt.Fprintf(c.stderr, "Error: %s\nRun 'anneal --help' for usage.\n", err)
+		return exitInvalid
+	}
+	fmt.Fprintf(c.stderr, "Error: %s\n", err)
+	return exitFailed
+}
+
+// terminal returns the file behind w if it is a terminal.
+func terminal(w io.Writer) *os.File {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	return nil
+}
+
+func (c *command) color(w io.Writer) bool {
+	return !c.noColor && os.Getenv("NO_COLOR") == "" && terminal(w) != nil
+}
+
+func (c *command) width() int {
+	if f := terminal(c.stderr); f != nil {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+			return w
+		}
+	}
+	return 100
+}
+
+// root is the folder of the pipeline file, in which the store and the results stand.
+func (c *command) root() string { return filepath.Dir(c.file) }
+
+func (c *command) store() *store.Store { return store.Open(filepath.Join(c.root(), ".anneal")) }
+
+// load reads the pipeline file.
+func (c *command) load() (*pipeline.Config, error) {
+	vars := map[string]string{}
+	for _, v := range c.vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok {
+			return nil, usagef("--var %s: write --var NAME=VALUE", v)
+		}
+		vars[name] = value
+	}
+	return pipeline.Load(c.file, c.app.Kinds, vars)
+}
+
+// graphs decodes the pipelines named, all of the file's if none is. Problems of all of them are reported together.
+func (c *command) graphs(names []string) ([]*pipeline.Graph, error) {
+	config, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		names = config.Pipelines
+	}
+	return config.Graphs(names)
+}
+
+// jobs adds the flag --jobs to a command.
+func jobs(cmd *cobra.Command) *int {
+	return cmd.Flags().IntP("jobs", "j", runtime.NumCPU(), "use `N` cores")
+}
