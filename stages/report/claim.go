@@ -1,0 +1,255 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"anneal/pipeline"
+)
+
+// Claim is a statement that the numbers may or may not bear out. It takes one of three shapes:
+//
+//	table or compare, metric, expected   a metric rises or falls along an axis
+//	base, after                          what ranks lower by base ranks higher by after
+//	criterion, criterion, …              the best place on the axis differs between criteria, the first against the rest
+//
+// Each is answered for every value of the columns of Within on its own.
+type Claim struct {
+	Name     string      `hcl:"name,label"`
+	Says     string      `hcl:"says"`
+	Along    string      `hcl:"along"`            // the axis: a column of numbers
+	Table    string      `hcl:"table,optional"`   // a table or a comparison
+	Compare  string      `hcl:"compare,optional"` // a comparison, its gain where no metric is named
+	Metric   string      `hcl:"metric,optional"`
+	Expected string      `hcl:"expected,optional"` // increasing | decreasing
+	Within   []string    `hcl:"within,optional"`
+	Over     []string    `hcl:"over,optional"`  // columns averaged over, besides seeds
+	Range    []float64   `hcl:"range,optional"` // of the axis, both ends included
+	Unit     string      `hcl:"unit,optional"`  // the seed that is the unit of replication
+	Where    []Where     `hcl:"where,block"`
+	Base     *Criterion  `hcl:"base,block"`
+	After    *Criterion  `hcl:"after,block"`
+	Criteria []Criterion `hcl:"criterion,block"`
+}
+
+// Criterion is a metric to rank by.
+type Criterion struct {
+	Table  string   `hcl:"table"` // a table or a comparison
+	Metric string   `hcl:"metric"`
+	Better string   `hcl:"better,optional"` // higher | lower | by_name: lower for losses and perplexities
+	Over   []string `hcl:"over,optional"`   // columns averaged over, besides seeds
+	Where  []Where  `hcl:"where,block"`
+}
+
+// Default takes the pretraining seed as unit.
+func (Claim) Default() Claim {
+	return Claim{Unit: "seed", Base: &Criterion{Better: "by_name"}, After: &Criterion{Better: "by_name"}}
+}
+
+// Default takes the better direction from the metric's name.
+func (Criterion) Default() Criterion { return Criterion{Better: "by_name"} }
+
+// Check rules out unknown directions.
+func (c Criterion) Check() error { return checkBetter(c.Better) }
+
+// Check demands exactly one shape.
+func (c Claim) Check() error {
+	var errs []error
+	blame := func(field, format string, args ...any) { errs = append(errs, pipeline.Errorf(field, format, args...)) }
+	trend, ranks, best := c.Table != "" || c.Compare != "", c.Base != nil || c.After != nil, len(c.Criteria) > 0
+	switch {
+	case !trend && !ranks && !best:
+		blame("", "claim %s needs numbers: table or compare, or base and after, or criterion blocks", c.Name)
+	case trend && (ranks || best), ranks && best:
+		blame("", "claim %s mixes shapes: give table or compare, or base and after, or criterion blocks", c.Name)
+	}
+	if trend {
+		if c.Table != "" && c.Compare != "" {
+			blame("compare", "table is given too: name one of them")
+		}
+		if c.Table != "" && c.Metric == "" {
+			blame("table", "needs a metric: a column of the table")
+		}
+		if c.Expected != "increasing" && c.Expected != "decreasing" {
+			blame("expected", `must be "increasing" or "decreasing", is %q`, c.Expected)
+		}
+	}
+	if ranks {
+		if c.Base == nil || c.After == nil {
+			blame("", "claim %s needs both a base and an after block", c.Name)
+		}
+		if c.Base != nil {
+			errs = append(errs, pipeline.Within("base", c.Base.Check()))
+		}
+		if c.After != nil {
+			errs = append(errs, pipeline.Within("after", c.After.Check()))
+		}
+	}
+	if len(c.Criteria) == 1 {
+		blame("criterion", "needs at least one more criterion to differ from")
+	}
+	for i, k := range c.Criteria {
+		errs = append(errs, pipeline.Within(fmt.Sprintf("criterion.%d", i), k.Check()))
+	}
+	if len(c.Range) != 0 && (len(c.Range) != 2 || !(c.Range[0] < c.Range[1])) {
+		blame("range", "must be two numbers, the smaller first, is %v", c.Range)
+	}
+	if !isSeed(c.Unit) {
+		blame("unit", `must be a seed ("seed" or a name that ends in _seed), is %q`, c.Unit)
+	}
+	return errors.Join(errs...)
+}
+
+// answer is what the numbers say to a claim.
+type answer struct {
+	Sentence string
+	Verdict  string
+	Why      string
+	Along    string
+	Axis     []float64
+	Lines    []line
+}
+
+// line is one row of a claim's table: a metric of one group along the axis.
+type line struct {
+	Metric  string
+	Group   string
+	Values  []float64 // as Axis; NaN where nothing was measured
+	Best    []bool    // as Axis; nil where no direction is better
+	Reading string
+
+	columns []string // of the group
+	cells   []cell   // as Axis
+}
+
+// criterion reads a metric along the claim's axis: one line for each group.
+func (c Claim) criterion(k Criterion, frames frames) ([]line, error) {
+	f, err := frames.get(k.Table)
+	if err != nil {
+		return nil, err
+	}
+	var by []string
+	for _, n := range c.Within {
+		if f.column(n) != nil {
+			by = append(by, n)
+		}
+	}
+	cells, err := f.means(query{metric: k.Metric, by: by, along: c.Along, over: k.Over, unit: c.Unit, where: k.Where})
+	if err != nil {
+		return nil, err
+	}
+	var lines []line
+	for _, cell := range cells {
+		if len(c.Range) == 2 && (cell.x < c.Range[0] || cell.x > c.Range[1]) {
+			continue
+		}
+		if n := len(lines); n == 0 || compareTuples(lines[n-1].cells[0].group, cell.group) != 0 {
+			lines = append(lines, line{Metric: f.words(k.Metric), Group: label(by, cell.group), columns: by})
+		}
+		last := &lines[len(lines)-1]
+		last.cells = append(last.cells, cell)
+	}
+	return lines, nil
+}
+
+// align gives all lines one axis, with gaps where a line has no value.
+func (a *answer) align() {
+	for _, l := range a.Lines {
+		for _, c := range l.cells {
+			if !slices.Contains(a.Axis, c.x) {
+				a.Axis = append(a.Axis, c.x)
+			}
+		}
+	}
+	slices.Sort(a.Axis)
+	for i := range a.Lines {
+		l := &a.Lines[i]
+		cells := make([]cell, len(a.Axis))
+		l.Values = make([]float64, len(a.Axis))
+		for j, x := range a.Axis {
+			cells[j] = cell{group: l.cells[0].group, x: x, mean: math.NaN()}
+			if k := slices.IndexFunc(l.cells, func(c cell) bool { return c.x == x }); k >= 0 {
+				cells[j] = l.cells[k]
+			}
+			l.Values[j] = cells[j].mean
+		}
+		l.cells = cells
+	}
+}
+
+// measured returns the cells of a line that hold numbers.
+func (l line) measured() []cell {
+	return slices.DeleteFunc(slices.Clone(l.cells), func(c cell) bool { return math.IsNaN(c.mean) })
+}
+
+// units lists the values of the unit of replication among all lines, sorted.
+func (a *answer) units() []any {
+	var all []any
+	for _, l := range a.Lines {
+		for _, c := range l.cells {
+			for _, u := range c.units {
+				if !slices.Contains(all, u.value) {
+					all = append(all, u.value)
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, compareValues)
+	return all
+}
+
+// only returns the line with each cell's mean that of one unit.
+func (l line) only(value any) line {
+	cells := slices.Clone(l.cells)
+	for i := range cells {
+		mean := math.NaN()
+		for _, u := range cells[i].units {
+			if u.value == value {
+				mean = u.mean
+			}
+		}
+		cells[i].mean = mean
+	}
+	l.cells = cells
+	return l
+}
+
+// answer reads the numbers for a claim.
+func (c Claim) answer(frames frames) (*answer, error) {
+	switch {
+	case c.Base != nil:
+		return c.reversals(frames)
+	case len(c.Criteria) > 0:
+		return c.best(frames)
+	}
+	return c.trend(frames)
+}
+
+// use is a table that a claim reads: which field names it and which rows it takes.
+type use struct {
+	field, table string
+	where        []Where
+}
+
+// reads lists the tables that the claim uses.
+func (c Claim) reads() []use {
+	var all []use
+	switch {
+	case c.Table != "":
+		all = append(all, use{".table", c.Table, c.Where})
+	case c.Compare != "":
+		all = append(all, use{".compare", c.Compare, c.Where})
+	}
+	if c.Base != nil {
+		all = append(all, use{".base", c.Base.Table, c.Base.Where})
+	}
+	if c.After != nil {
+		all = append(all, use{".after", c.After.Table, c.After.Where})
+	}
+	for i, k := range c.Criteria {
+		all = append(all, use{fmt.Sprintf(".criterion.%d", i), k.Table, k.Where})
+	}
+	return all
+}

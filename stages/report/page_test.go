@@ -1,0 +1,74 @@
+package report
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func render(t *testing.T, s study) string {
+	t.Helper()
+	r, in := s.report(t)
+	p, _, err := r.page(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	html, err := p.html()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), "report.html"), html, 0o666); err != nil { // to look at: go test -artifacts
+		t.Fatal(err)
+	}
+	return string(html)
+}
+
+func TestPage(t *testing.T) {
+	page := render(t, small)
+	order := []string{"<h1>", `id="claims"`, `id="claim-C1"`, `id="claim-C6"`, `id="figures"`, "<svg", `id="samples"`, `id="tables"`, `id="missing"`, `id="origins"`, "c0ffee"}
+	from := 0
+	for _, s := range order {
+		i := strings.Index(page[from:], s)
+		if i < 0 {
+			t.Fatalf("%q is missing or stands too early", s)
+		}
+		from += i
+	}
+	for what, s := range map[string]string{
+		"a request":              "http",
+		"a script":               "<script",
+		"a URL":                  "url(",
+		"a value not a number":   "NaN",
+		"an infinity":            "Inf",
+		"a colour of no role":    "#01",
+		"a font of the drawing":  "font-variant:",
+		"an unescaped angle":     "<b> a",
+		"a template's complaint": "ZgotmplZ",
+	} {
+		if i := strings.Index(page, s); i >= 0 {
+			t.Errorf("the page holds %s: %q", what, page[max(0, i-40):min(len(page), i+40)])
+		}
+	}
+	if n := strings.Count(page, ">underpowered<"); n != 6 {
+		t.Errorf("%d of 6 claims are underpowered with one seed", n)
+	}
+}
+
+func TestPageOfSeeds(t *testing.T) {
+	several := small
+	several.seeds = []int64{1, 2, 3}
+	page := render(t, several)
+	for _, s := range []string{"Seeds that agree with the claim: 3 of 3 for task author", "Lines join means over seeds", " to 0.9"} {
+		if !strings.Contains(page, s) {
+			t.Errorf("%q is missing", s)
+		}
+	}
+}
+
+func TestEqualRowsMakeEqualPages(t *testing.T) {
+	if a, b := render(t, small), render(t, small); !bytes.Equal([]byte(a), []byte(b)) {
+		t.Error("two renderings differ")
+	}
+}

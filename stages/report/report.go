@@ -1,0 +1,204 @@
+// Package report is the kind of stage that reads what others measured and says what it shows: tables with coordinates,
+// comparisons, claims, figures and samples, on one page.
+//
+// Its page needs nothing but itself, and equal rows make equal bytes on equal architectures. It holds coordinates and
+// digests of what it was made of, never the addresses of stages, which may be renamed without changing a number.
+package report
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"anneal/artifacts"
+	"anneal/pipeline"
+)
+
+// Kind is registered as "report".
+var Kind = &pipeline.Kind{Name: "report", Version: 1, New: func() pipeline.Stage { return &Report{} }}
+
+// Report is the configuration of a report: blocks over rows. Tables and comparisons are what claims and figures read;
+// each is left as a Parquet file too. Blocks appear on the page in the order of the file.
+type Report struct {
+	Title    string    `hcl:"title,optional"`
+	Tables   []Table   `hcl:"table,block"`
+	Compares []Compare `hcl:"compare,block"`
+	Claims   []Claim   `hcl:"claim,block"`
+	Figures  []Figure  `hcl:"figure,block"`
+	Samples  []Samples `hcl:"samples,block"`
+}
+
+// Outputs is the page and its tables.
+func (r *Report) Outputs() []pipeline.Output {
+	return []pipeline.Output{{Name: "report", Type: "report"}}
+}
+
+// Check demands that every block reads a table that exists, and that names can be names of files.
+func (r *Report) Check() error {
+	var errs []error
+	known := map[string]bool{}
+	name := func(block, s string) {
+		field := block + "." + s
+		if !fileName(s) {
+			errs = append(errs, pipeline.Errorf(field, "%q names a file: use letters, digits, _ and -", s))
+		}
+		if known[s] {
+			errs = append(errs, pipeline.Errorf(field, "there is a table or comparison %q already", s))
+		}
+		known[s] = true
+	}
+	within := func(field string, err error) {
+		if err != nil {
+			errs = append(errs, pipeline.Within(field, err))
+		}
+	}
+	if len(r.Tables) == 0 {
+		errs = append(errs, pipeline.Errorf("table", "a report needs at least one table"))
+	}
+	for _, t := range r.Tables {
+		name("table", t.Name)
+		within("table."+t.Name, t.Check())
+	}
+	for _, c := range r.Compares {
+		field := "compare." + c.Name
+		within(field, c.Check())
+		within(field+".before", need(known, c.Before))
+		within(field+".after", need(known, c.After))
+		for _, w := range c.Where {
+			within(field+".where."+w.Column, w.Check())
+		}
+	}
+	for _, c := range r.Compares {
+		name("compare", c.Name)
+	}
+	for _, c := range r.Claims {
+		field := "claim." + c.Name
+		within(field, c.Check())
+		for _, u := range c.reads() {
+			within(field+u.field, need(known, u.table))
+			for _, w := range u.where {
+				within(field+u.field+".where."+w.Column, w.Check())
+			}
+		}
+	}
+	for _, f := range r.Figures {
+		within("figure."+f.Name, f.Check())
+		within("figure."+f.Name+".table", need(known, f.Table))
+	}
+	for _, s := range r.Samples {
+		within("samples."+s.Name, s.Check())
+	}
+	return errors.Join(errs...)
+}
+
+func need(known map[string]bool, table string) error {
+	if known[table] {
+		return nil
+	}
+	return pipeline.Errorf("", "there is no table or comparison %q in this report", table)
+}
+
+// fileName tells whether a table's name can be that of a file anywhere.
+func fileName(s string) bool {
+	for _, r := range s {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Run reads the rows, writes each table as Parquet and the page.
+func (r *Report) Run(ctx context.Context, t *pipeline.Task) error {
+	dir := t.Output("report")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	var in inputs
+	for _, table := range r.Tables {
+		parts, err := read(ctx, t, table.Name, table.From, &in)
+		if err != nil {
+			return err
+		}
+		in.tables = append(in.tables, parts)
+	}
+	for _, s := range r.Samples {
+		before, err := read(ctx, t, s.Name, s.Before, &in)
+		if err != nil {
+			return err
+		}
+		after, err := read(ctx, t, s.Name, s.After, &in)
+		if err != nil {
+			return err
+		}
+		in.before, in.after = append(in.before, before), append(in.after, after)
+	}
+	p, tables, err := r.page(in)
+	if err != nil {
+		return err
+	}
+	for _, f := range tables {
+		if err := f.table().Write(filepath.Join(dir, f.name+".parquet"), artifacts.Uncompressed); err != nil {
+			return err
+		}
+	}
+	html, err := p.html()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "report.html"), html, 0o666)
+}
+
+// inputs is all that a report is made of: parts by table and by samples block, and where each came from.
+type inputs struct {
+	tables        [][]part
+	before, after [][]part
+	origins       []origin
+}
+
+// origin tells the content that a row of the report was made of.
+type origin struct {
+	Block  string
+	Point  string
+	Digest string
+}
+
+// read reads the artifacts of a field.
+func read(ctx context.Context, t *pipeline.Task, name string, rows []pipeline.Row, in *inputs) ([]part, error) {
+	var parts []part
+	for _, row := range rows {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		input := t.Input(row.Ref)
+		table, err := artifacts.ReadTable(input.Path)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part{row.Point, table})
+		in.origins = append(in.origins, origin{name, row.Point.String(), input.Blob.Digest.String()})
+	}
+	return parts, nil
+}
+
+// build makes the frames of the tables and comparisons, in the order of the file.
+func (r *Report) build(in inputs) (frames, []*frame, error) {
+	all := frames{}
+	var order []*frame
+	for i, t := range r.Tables {
+		f, err := join(t.Name, in.tables[i])
+		if err != nil {
+			return nil, nil, pipeline.Within("table."+t.Name+".from", err)
+		}
+		all[t.Name], order = f, append(order, f)
+	}
+	for _, c := range r.Compares {
+		f, err := c.frame(all[c.Before], all[c.After])
+		if err != nil {
+			return nil, nil, pipeline.Within("compare."+c.Name, err)
+		}
+		all[c.Name], order = f, append(order, f)
+	}
+	return all, order, nil
+}
