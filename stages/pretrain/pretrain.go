@@ -101,7 +101,7 @@ func (s *Pretrain) Run(ctx context.Context, t *pipeline.Task) error {
 	}
 	defer tokens.Close()
 	if n := tokens.Len(); n < s.Context+1 {
-		return pipeline.Errorf("context", "is %d, which takes %d tokens a sequence; there are %d", s.Context, s.Context+1, n)
+		return pipeline.Errorf("context", "is too long: a sequence of %d takes %d tokens, there are %d", s.Context, s.Context+1, n)
 	}
 	blocks, err := lm.NewBlocks(ids(tokens), s.Context, s.Batch, s.Seed)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *Pretrain) Run(ctx context.Context, t *pipeline.Task) error {
 	}
 	steps := s.steps(s.Model.ParameterCount(tokens.VocabularySize()))
 	if epochs := blocks.Epochs(steps); s.MaxEpochs > 0 && epochs > s.MaxEpochs {
-		return pipeline.Errorf("max_epochs", "is %g; %d steps of %d×%d tokens read the %d blocks of %d tokens %.3f times",
+		return pipeline.Errorf("max_epochs", "is %g, but %d steps of %d×%d tokens read the %d blocks of %d tokens %.3f times",
 			s.MaxEpochs, steps, s.Batch, s.Context, blocks.Count(), s.Context+1, epochs)
 	}
 	var validation []lm.Batch
