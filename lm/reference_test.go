@@ -1,0 +1,231 @@
+package lm
+
+import (
+	"math"
+	"testing"
+)
+
+// reference is the same transformer in float64, written plainly: the losses of one sequence's targets. w maps names to numbers.
+func reference(m Model, vocab int, w map[string][]float64, tokens, targets []int32) []float64 {
+	dim, per := m.HeadDim(), m.Heads/m.Groups()
+	shared := m.Groups() * dim
+	T := len(tokens)
+	apply := func(x []float64, name string, in, out int) []float64 {
+		y := make([]float64, out)
+		for i := range in {
+			for j := range out {
+				y[j] += x[i] * w[name][i*out+j]
+			}
+		}
+		return y
+	}
+	norm := func(x []float64, name string) []float64 {
+		var s float64
+		for _, v := range x {
+			s += v * v
+		}
+		r, y := 1/math.Sqrt(s/float64(len(x))+m.NormEps), make([]float64, len(x))
+		for i, v := range x {
+			y[i] = v * r * w[name][i]
+		}
+		return y
+	}
+	turn := func(x []float64, position int) {
+		for h := 0; h < len(x); h += dim {
+			for i := range dim / 2 {
+				angle := float64(position) * math.Pow(m.RopeTheta, -2*float64(i)/float64(dim))
+				a, b := x[h+i], x[h+i+dim/2]
+				x[h+i], x[h+i+dim/2] = a*math.Cos(angle)-b*math.Sin(angle), b*math.Cos(angle)+a*math.Sin(angle)
+			}
+		}
+	}
+	x := make([][]float64, T)
+	for t, token := range tokens {
+		x[t] = append([]float64(nil), w["embedding"][int(token)*m.Width:][:m.Width]...)
+	}
+	for l := range m.Layers {
+		name := func(part string) string { return m.Shapes(vocab)[1+9*l].Name[:len("layers.0.")] + part }
+		q, k, v := make([][]float64, T), make([][]float64, T), make([][]float64, T)
+		for t := range T {
+			h := norm(x[t], name("attention_norm"))
+			q[t], k[t], v[t] = apply(h, name("q"), m.Width, m.Width), apply(h, name("k"), m.Width, shared), apply(h, name("v"), m.Width, shared)
+			turn(q[t], t)
+			turn(k[t], t)
+		}
+		for t := range T {
+			out := make([]float64, m.Width)
+			for h := range m.Heads {
+				at := h / per * dim
+				p, sum := make([]float64, t+1), 0.0
+				for j := range p {
+					var s float64
+					for i := range dim {
+						s += q[t][h*dim+i] * k[j][at+i]
+					}
+					p[j] = math.Exp(s / math.Sqrt(float64(dim)))
+					sum += p[j]
+				}
+				for j := range p {
+					for i := range dim {
+						out[h*dim+i] += p[j] / sum * v[j][at+i]
+					}
+				}
+			}
+			for i, d := range apply(out, name("o"), m.Width, m.Width) {
+				x[t][i] += d
+			}
+			h := norm(x[t], name("ffn_norm"))
+			gate, up := apply(h, name("gate"), m.Width, m.FF), apply(h, name("up"), m.Width, m.FF)
+			for i, g := range gate {
+				gate[i] = g / (1 + math.Exp(-g)) * up[i]
+			}
+			for i, d := range apply(gate, name("down"), m.FF, m.Width) {
+				x[t][i] += d
+			}
+		}
+	}
+	loss := make([]float64, T)
+	for t := range T {
+		if targets[t] < 0 {
+			continue
+		}
+		h := norm(x[t], "norm")
+		logits := make([]float64, vocab)
+		for j := range logits {
+			for i := range h {
+				if m.Tied {
+					logits[j] += h[i] * w["embedding"][j*m.Width+i]
+				} else {
+					logits[j] += h[i] * w["output"][i*vocab+j]
+				}
+			}
+		}
+		var sum float64
+		for _, v := range logits {
+			sum += math.Exp(v)
+		}
+		loss[t] = math.Log(sum) - logits[targets[t]]
+	}
+	return loss
+}
+
+func wide(n *Net) map[string][]float64 {
+	w := map[string][]float64{}
+	for _, p := range n.parameters {
+		for _, v := range p.data() {
+			w[p.Name] = append(w[p.Name], float64(v))
+		}
+	}
+	return w
+}
+
+// small returns a net of a few hundred parameters whose weights are all of consequence, norm gains included.
+func small(t testing.TB, groups int, tied bool) *Net {
+	m := DefaultModel()
+	m.Layers, m.Width, m.Heads, m.KVHeads, m.FF, m.Tied = 2, 8, 2, groups, 10, tied
+	n, err := New(m, 11, 80, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDraws(3, "perturbation")
+	for _, p := range n.parameters {
+		for i, x := 0, p.data(); i < len(x); i++ {
+			x[i] += float32(0.2 * d.normal(uint64(i)))
+		}
+	}
+	return n
+}
+
+func sample(n *Net, sequences, length int) *Batch {
+	b := new(Batch)
+	b.resize(sequences, length)
+	d := newDraws(4, "sample")
+	for i := range b.Tokens {
+		b.Tokens[i], b.Targets[i] = int32(d.bits(uint64(i))%uint64(n.vocab)), int32(d.bits(uint64(i)+1<<40)%uint64(n.vocab))
+		if i%5 == 3 {
+			b.Targets[i] = -1
+		}
+	}
+	return b
+}
+
+var shapes = []struct {
+	name   string
+	groups int
+	tied   bool
+}{{"plain", 0, false}, {"grouped-query", 1, false}, {"tied", 2, true}}
+
+func TestForwardAgainstReference(t *testing.T) {
+	for _, c := range shapes {
+		t.Run(c.name, func(t *testing.T) {
+			n := small(t, c.groups, c.tied)
+			b := sample(n, 3, 70) // more than one block of queries
+			got := n.LogProbabilities(b)
+			sum, count := n.Loss(b)
+			var total float64
+			targets := 0
+			for s := range b.Sequences {
+				at := s * b.Length
+				for i, want := range reference(n.model, n.vocab, wide(n), b.Tokens[at:at+b.Length], b.Targets[at:at+b.Length]) {
+					if math.Abs(got[at+i]+want) > 1e-5 {
+						t.Fatalf("sequence %d position %d: log-probability %g, want %g", s, i, got[at+i], -want)
+					}
+					total += want
+				}
+			}
+			for _, v := range b.Targets {
+				if v >= 0 {
+					targets++
+				}
+			}
+			if math.Abs(sum-total) > 1e-3 || count != targets {
+				t.Errorf("loss %g of %d targets, want %g of %d", sum, count, total, targets)
+			}
+		})
+	}
+}
+
+// Every gradient against central differences of the float64 reference, whose own error at this step is about 1e-9.
+func TestGradientsAgainstFiniteDifferences(t *testing.T) {
+	for _, c := range shapes {
+		t.Run(c.name, func(t *testing.T) {
+			n := small(t, c.groups, c.tied)
+			for _, shape := range [][2]int{{2, 6}, {1, 50}} {
+				b := sample(n, shape[0], shape[1])
+				r := &trainer{net: n, gradients: n.newGradients()}
+				r.accumulate(b, b.count())
+				n.finish(r.gradients)
+				w := wide(n)
+				mean := func() float64 {
+					var sum float64
+					for s := range b.Sequences {
+						at := s * b.Length
+						for _, v := range reference(n.model, n.vocab, w, b.Tokens[at:at+b.Length], b.Targets[at:at+b.Length]) {
+							sum += v
+						}
+					}
+					return sum / float64(b.count())
+				}
+				stride := 2
+				if b.Length > 10 {
+					stride = 41
+				}
+				for _, g := range r.gradients.tensors {
+					for i := 0; i < len(g.data()); i += stride {
+						const h = 1e-5
+						x := &w[g.Name][i]
+						before := *x
+						*x = before + h
+						up := mean()
+						*x = before - h
+						want := (up - mean()) / (2 * h)
+						*x = before
+						if got := float64(g.data()[i]); math.Abs(got-want) > 2e-6+2e-5*math.Abs(want) {
+							t.Fatalf("%s[%d]: gradient %g, want %g", g.Name, i, got, want)
+						}
+					}
+				}
+			}
+		})
+	}
+}

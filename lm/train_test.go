@@ -1,0 +1,216 @@
+package lm
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"anneal/lm/kernel"
+)
+
+func digest(sets ...[]Parameter) string {
+	h := sha256.New()
+	for _, set := range sets {
+		for _, p := range set {
+			_ = binary.Write(h, binary.LittleEndian, p.data())
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:8])
+}
+
+// golden is the digest of the weights and moments that the tiny training below ends with. It changes only with Numbers.
+const golden = "9b90346b0b48d422"
+
+func tiny(t testing.TB, cores func() int) (*Net, Training) {
+	m := DefaultModel()
+	m.Layers, m.Width, m.Heads, m.KVHeads, m.FF = 2, 16, 4, 2, 24
+	n, err := New(m, 40, 52, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := text(40, 53*30)
+	data, err := NewBlocks(ids, 52, 4, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	validation, err := EvaluationBlocks(ids, 52, 3, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := DefaultAdamW()
+	o.LearningRate = 0.01
+	return n, Training{Optimizer: o, Schedule: Schedule{Shape: "cosine", Warmup: 0.2, Final: 0.1}, Steps: 12, Data: data,
+		Validation: validation, EvaluateEvery: 5, RowEvery: 2, Cores: cores}
+}
+
+func TestTrainingIsReproducible(t *testing.T) {
+	defer func(name string) { _ = kernel.Choose(name) }(kernel.ISA())
+	for _, isa := range kernel.Choices() {
+		if err := kernel.Choose(isa); err != nil {
+			t.Fatal(err)
+		}
+		step := 0
+		for name, cores := range map[string]func() int{
+			"1": nil, "2": func() int { return 2 }, "7": func() int { return 7 }, "changing": func() int { step++; return step % 5 },
+		} {
+			n, training := tiny(t, cores)
+			s, err := Train(t.Context(), n, training)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := digest(s.Weights, s.M, s.V); got != golden {
+				t.Errorf("%s, %s cores: digest %s, want %s", isa, name, got, golden)
+			}
+		}
+	}
+}
+
+func TestTrainingLearnsAndReports(t *testing.T) {
+	n, training := tiny(t, nil)
+	training.Steps, training.EvaluateEvery, training.RowEvery = 60, 25, 20
+	training.Save = []int{0, 30, 60}
+	var rows []Row
+	var saves []int
+	steps := 0
+	training.OnRow = func(r Row) error { rows = append(rows, r); return nil }
+	training.OnSave = func(step int) error { saves = append(saves, step); return nil }
+	training.OnStep = func(int, float64) { steps++ }
+	s, err := Train(t.Context(), n, training)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(saves, steps, s.Step, s.Tokens); got != "[0 30 60] 60 60 12480" {
+		t.Errorf("saves, steps, tokens: %s", got)
+	}
+	var at []string
+	for _, r := range rows {
+		at = append(at, fmt.Sprint(r.Step, r.Evaluated, math.IsNaN(r.ValidationLoss)))
+	}
+	if got := strings.Join(at, ", "); got != "20 false true, 25 true false, 40 false true, 50 true false, 60 true false" {
+		t.Errorf("rows: %s", got)
+	}
+	first, last := rows[0], rows[len(rows)-1]
+	if last.TrainLoss > first.TrainLoss-0.5 || last.ValidationLoss > 3 || last.Epochs != 8 {
+		t.Errorf("first row %+v, last row %+v", first, last)
+	}
+	if math.Abs(last.LearningRate-0.001) > 1e-12 {
+		t.Errorf("the last learning rate is %g", last.LearningRate)
+	}
+}
+
+func TestStepsDoNotAllocate(t *testing.T) {
+	n, training := tiny(t, nil)
+	r := &trainer{Training: training, net: n, gradients: n.newGradients(),
+		state: &State{Beta1Power: 1, Beta2Power: 1, Weights: n.Parameters(), M: zeros(n.shapes), V: zeros(n.shapes)}}
+	step := func() {
+		if err := r.step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step()
+	if got := testing.AllocsPerRun(5, step); got > 400 { // closures handed to workers
+		t.Errorf("a step makes %g allocations", got)
+	}
+}
+
+func TestDivergence(t *testing.T) {
+	for _, c := range []struct {
+		name, tensor string
+		spoil        func(*Net, *Training)
+	}{
+		{"a weight", "layers.1.up", func(n *Net, _ *Training) { n.weights.layers[1].up[3] = float32(math.NaN()) }},
+		{"an infinite rate", "embedding", func(_ *Net, t *Training) { t.Optimizer.LearningRate, t.Optimizer.WeightDecay = 3e38, 3e38 }},
+		{"overflow", "gradient", func(n *Net, _ *Training) {
+			for i := range n.weights.output {
+				n.weights.output[i] = 3e38 * float32(1-2*(i%2))
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n, training := tiny(t, nil)
+			c.spoil(n, &training)
+			training.Save = []int{1, 2, 12}
+			training.OnSave = func(step int) error {
+				for _, p := range n.parameters {
+					if !finite(p.data()) {
+						t.Errorf("step %d handed out %s", step, p.Name)
+					}
+				}
+				return nil
+			}
+			_, err := Train(t.Context(), n, training)
+			var d *DivergedError
+			if !errors.As(err, &d) || d.Step < 1 || !strings.Contains(d.Tensor, c.tensor) || !strings.Contains(err.Error(), "learning_rate") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestTrainingStops(t *testing.T) {
+	n, training := tiny(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	training.OnStep = func(step int, _ float64) {
+		if step == 3 {
+			cancel()
+		}
+		if step > 3 {
+			t.Error("a step after the end")
+		}
+	}
+	if _, err := Train(ctx, n, training); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// The update against the formula in float64, for every choice of what decays.
+func TestAdamWAgainstReference(t *testing.T) {
+	for _, decay := range []string{"all", "matrices", "no_embeddings"} {
+		n, training := tiny(t, nil)
+		o := AdamW{LearningRate: 0.02, WeightDecay: 0.5, Betas: []float64{0.8, 0.9}, Eps: 1e-6, Clip: 0.5, Decay: decay}
+		training.Optimizer = o
+		r := &trainer{Training: training, net: n, gradients: n.newGradients(),
+			state: &State{Beta1Power: 1, Beta2Power: 1, Weights: n.Parameters(), M: zeros(n.shapes), V: zeros(n.shapes)}}
+		m, v := map[string][]float64{}, map[string][]float64{}
+		for step := 1; step <= 3; step++ {
+			w := wide(n)
+			if err := r.step(); err != nil {
+				t.Fatal(err)
+			}
+			var norm float64
+			for _, g := range r.gradients.tensors {
+				for _, x := range g.data() {
+					norm += float64(x) * float64(x)
+				}
+			}
+			norm = math.Sqrt(norm)
+			if math.Abs(norm-r.gradientNorm) > 1e-9*norm {
+				t.Errorf("gradient norm %g, want %g", r.gradientNorm, norm)
+			}
+			for p, g := range r.gradients.tensors {
+				if step == 1 {
+					m[g.Name], v[g.Name] = make([]float64, len(g.data())), make([]float64, len(g.data()))
+				}
+				wd := o.WeightDecay
+				if decay == "matrices" && len(n.shapes[p].Dims) == 1 || decay == "no_embeddings" && g.Name == "embedding" {
+					wd = 0
+				}
+				for i, x := range g.data() {
+					d := float64(x) * min(1, o.Clip/norm)
+					m[g.Name][i] = 0.8*m[g.Name][i] + 0.2*d
+					v[g.Name][i] = 0.9*v[g.Name][i] + 0.1*d*d
+					u := m[g.Name][i] / (1 - math.Pow(0.8, float64(step))) / (math.Sqrt(v[g.Name][i]/(1-math.Pow(0.9, float64(step)))) + o.Eps)
+					want := w[g.Name][i] - r.rate*(u+wd*w[g.Name][i])
+					if got := float64(n.parameters[p].data()[i]); math.Abs(got-want) > 1e-5*r.rate+1e-6*math.Abs(want) {
+						t.Fatalf("%s, step %d: %s[%d] = %g, want %g", decay, step, g.Name, i, got, want)
+					}
+				}
+			}
+		}
+	}
+}
