@@ -70,7 +70,9 @@ func (e *encoder) block(path string, v, def reflect.Value) {
 		if v.IsNil() {
 			return
 		}
-		e.fact("config", path, "present")
+		if !e.all {
+			e.fact("config", path, "present")
+		}
 		if def.IsNil() {
 			def = reflect.New(v.Type().Elem())
 		}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func (g *Graph) Run(ctx context.Context, st *store.Store, executor Executor, job
 	started := time.Now()
 	r := &runner{graph: g, st: st, executor: executor, notify: notify,
 		planner: planner{st: st, known: map[*Node]*store.Result{}}}
-	id := started.UTC().Format("20060102T150405.000000Z") + "-" + strconv.Itoa(os.Getpid())
+	id := started.UTC().Format("20060102T150405.000000Z") + "-" + rand.Text()[:6] // sorts by time
 	var err error
 	if r.journal, err = openJournal(st, id); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,5 +131,241 @@ func expect(t *testing.T, got, want string) {
 	t.Helper()
 	if got != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+}
+
+// TestReasons: a plan names the cause, whatever it is.
+func TestReasons(t *testing.T) {
+	const two = `
+word "w" {
+  text = "a b"
+}
+upper "u" {
+  from = word.w.out
+}`
+	for name, c := range map[string]struct {
+		before, after string
+		meanwhile     func(s *study)
+		want          []string
+	}{
+		"changed":       {two, strings.Replace(two, "a b", "c", 1), nil, []string{"run word.w: text: a b → c", "maybe upper.u: waits for word.w"}},
+		"removed":       {two, strings.Replace(two, `text = "a b"`, "", 1), nil, []string{"run word.w: text: a b → a (default)"}},
+		"added":         {two, strings.Replace(two, `text = "a b"`, "text = \"a b\"\nweight = 3", 1), nil, []string{"run word.w: weight: 0 (default) → 3"}},
+		"block added":   {two, strings.Replace(two, `text = "a b"`, "text = \"a b\"\ntwice {}", 1), nil, []string{"run word.w: twice: unset → present"}},
+		"other input":   {two + "\nword \"v\" {}", strings.Replace(two, "word.w.out", "word.v.out", 1) + "\nword \"v\" {}", nil, []string{"run upper.u: from: content of word.v.out changed"}},
+		"file":          {two + "\nword \"f\" {\nfile = [\"f.txt\"]\n}", two + "\nword \"f\" {\nfile = [\"f.txt\"]\n}", func(s *study) { s.file("f.txt", "new") }, []string{"run word.f: file.0: content changed"}},
+		"store emptied": {two, two, func(s *study) { os.RemoveAll(filepath.Join(s.st.Dir(), "results")) }, []string{"run word.w: its stored result is gone"}},
+		"object lost":   {two, two, func(s *study) { s.spoil(os.Remove) }, []string{"run word.w: stored result is incomplete: output out is missing"}},
+		"object damaged": {two, two, func(s *study) {
+			s.spoil(func(path string) error { os.Chmod(path, 0o666); return os.WriteFile(path, []byte("xyz"), 0o666) })
+		}, []string{"run word.w: stored result is damaged: output out:"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStudy(t)
+			s.file("f.txt", "old")
+			s.run(c.before)
+			if c.meanwhile != nil {
+				c.meanwhile(s)
+			}
+			got := s.plan(c.after)
+			for _, want := range c.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("does not say %q:\n%s", want, got)
+				}
+			}
+			s.run(c.after)
+			if got := s.plan(c.after); strings.Contains(got, "run ") || strings.Contains(got, "maybe ") {
+				t.Errorf("after a run there is still something to do:\n%s", got)
+			}
+		})
+	}
+}
+
+func (s *study) file(name, content string) {
+	if err := os.WriteFile(filepath.Join(s.at, name), []byte(content), 0o666); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// spoil does something to every object of the store that holds "a b".
+func (s *study) spoil(how func(path string) error) {
+	objects, _ := filepath.Glob(filepath.Join(s.st.Dir(), "objects", "*", "*"))
+	for _, path := range objects {
+		if b, _ := os.ReadFile(path); string(b) == "a b" {
+			if err := how(path); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestEarlyCutoff: what reads an input whose bytes did not change does not run, however far upstream the edit was.
+func TestEarlyCutoff(t *testing.T) {
+	const chain = `
+word "w" {
+  text   = "a"
+  weight = 1
+}
+upper "one" {
+  from = word.w.out
+}
+upper "two" {
+  from = upper.one.out
+}
+collect "three" {
+  table "t" { from = [upper.two.out] }
+}`
+	s := newStudy(t)
+	s.run(chain)
+	expect(t, s.run(strings.Replace(chain, "weight = 1", "weight = 2", 1)), `done word.w
+cached upper.one
+cached upper.two
+cached collect.three
+`)
+	// upper.one is now what upper.two was: it reads equal bytes under an equal configuration.
+	expect(t, s.run(strings.Replace(chain, `"a"`, `"A"`, 1)), `done word.w
+cached upper.one
+cached upper.two
+cached collect.three
+`)
+}
+
+// TestFailure: a stage that fails stops what depends on it and nothing else, and leaves nothing but its log.
+func TestFailure(t *testing.T) {
+	const blocks = `
+word "bad" {
+  text = "fail"
+}
+upper "after" {
+  from = word.bad.out
+}
+word "worse" {
+  text = "panic"
+}
+word "good" {}
+upper "fine" {
+  from = word.good.out
+}`
+	s := newStudy(t)
+	g, err := s.load(blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := g.Run(t.Context(), s.st, pipeline.NewLocal(1), 1, func(pipeline.Event) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Ran != 2 || out.Failed != 2 || out.Skipped != 1 {
+		t.Errorf("outcome: %+v", out.Summary)
+	}
+	for _, f := range out.Failures {
+		log, err := os.ReadFile(f.Log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch f.Addr {
+		case "word.bad":
+			if f.Blamed() == nil || !strings.Contains(f.Blamed().Error(), "pipelines.hcl:4,3") {
+				t.Errorf("blames %v", f.Blamed())
+			}
+			if !strings.Contains(string(log), "cannot be written") {
+				t.Errorf("log: %s", log)
+			}
+		case "word.worse":
+			if !strings.Contains(string(log), "no such word") || !strings.Contains(string(log), "pipeline_test.go") {
+				t.Errorf("the log of a panic has no stack: %s", log)
+			}
+		}
+		if left, _ := os.ReadDir(filepath.Dir(f.Log)); len(left) != 1 {
+			t.Errorf("beside its log %s left %v", f.Addr, left)
+		}
+	}
+}
+
+// TestDamagedInput: an input found damaged while it is staged is made again, and the run goes on.
+func TestDamagedInput(t *testing.T) {
+	const chain = `
+word "w" {
+  text = "a b"
+}
+upper "u" {
+  from = word.w.out
+}
+`
+	s := newStudy(t)
+	s.run(chain)
+	s.spoil(func(path string) error { // without moving the file's time, as a failing disk would
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		os.Chmod(path, 0o666)
+		if err := os.WriteFile(path, []byte("a_b"), 0o666); err != nil {
+			return err
+		}
+		return os.Chtimes(path, info.ModTime(), info.ModTime())
+	})
+	s.st = store.Open(s.st.Dir()) // another process
+	got := s.run(chain + "collect \"c\" {\n table \"t\" { from = [word.w.out] }\n}")
+	if !strings.Contains(got, "progress word.w runs again") || !strings.Contains(got, "done collect.c") {
+		t.Errorf("got:\n%s", got)
+	}
+}
+
+// TestEqualKeysRunOnce: blocks that mean the same are computed once.
+func TestEqualKeysRunOnce(t *testing.T) {
+	got := newStudy(t).run("word \"a\" {}\nword \"b\" {}\nword \"c\" {}")
+	if strings.Count(got, "done") != 1 || strings.Count(got, "cached") != 2 {
+		t.Errorf("got:\n%s", got)
+	}
+}
+
+// TestInterrupt: a run that is told to stop keeps what is finished and starts nothing more.
+func TestInterrupt(t *testing.T) {
+	s := newStudy(t)
+	const chain = "word \"w\" {}\nupper \"u\" {\n from = word.w.out\n}"
+	g, err := s.load(chain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	out, err := g.Run(ctx, s.st, pipeline.NewLocal(1), 1, func(e pipeline.Event) {
+		if e.Action == "done" {
+			cancel()
+		}
+	})
+	if err != nil || out.Ran != 1 || out.Skipped != 1 || out.Failed != 0 {
+		t.Errorf("outcome %+v, %v", out.Summary, err)
+	}
+	expect(t, s.run(chain), "cached word.w\ndone upper.u\n")
+}
+
+// TestTwoProcesses: runs that share a store at the same time share the work and agree.
+func TestTwoProcesses(t *testing.T) {
+	s := newStudy(t)
+	g, err := s.load(sweep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes := make(chan *pipeline.Outcome)
+	for range 4 {
+		go func() {
+			out, err := g.Run(t.Context(), store.Open(s.st.Dir()), pipeline.NewLocal(2), 2, func(pipeline.Event) {})
+			if err != nil {
+				t.Error(err)
+			}
+			outcomes <- out
+		}()
+	}
+	ran := 0
+	for range 4 {
+		out := <-outcomes
+		ran += out.Ran
+		if out.Failed+out.Skipped > 0 {
+			t.Errorf("outcome %+v", out.Summary)
+		}
+	}
+	if ran != 7 {
+		t.Errorf("7 stages were run %d times", ran)
 	}
 }
