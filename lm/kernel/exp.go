@@ -31,6 +31,10 @@ func Exp(out, x []float32, scale, shift float32) {
 	if len(out) != len(x) {
 		panic("kernel: vectors differ in length")
 	}
+	if whole := len(x) &^ 7; fused && whole > 0 {
+		expFused(whole, &out[0], &x[0], scale, shift)
+		out, x = out[whole:], x[whole:]
+	}
 	for i, v := range x {
 		v = float32(v*scale) - shift
 		if v < expLow {

@@ -817,3 +817,173 @@ done:
 	VMOVUPS Y11, 32(R12)(R9*2)
 	VZEROUPPER
 	RET
+
+DATA exponential<>+0(SB)/4, $0xc28b0000
+DATA exponential<>+4(SB)/4, $0xc28b0000
+DATA exponential<>+8(SB)/4, $0xc28b0000
+DATA exponential<>+12(SB)/4, $0xc28b0000
+DATA exponential<>+16(SB)/4, $0xc28b0000
+DATA exponential<>+20(SB)/4, $0xc28b0000
+DATA exponential<>+24(SB)/4, $0xc28b0000
+DATA exponential<>+28(SB)/4, $0xc28b0000
+DATA exponential<>+32(SB)/4, $0x42b00000
+DATA exponential<>+36(SB)/4, $0x42b00000
+DATA exponential<>+40(SB)/4, $0x42b00000
+DATA exponential<>+44(SB)/4, $0x42b00000
+DATA exponential<>+48(SB)/4, $0x42b00000
+DATA exponential<>+52(SB)/4, $0x42b00000
+DATA exponential<>+56(SB)/4, $0x42b00000
+DATA exponential<>+60(SB)/4, $0x42b00000
+DATA exponential<>+64(SB)/4, $0x7f800000
+DATA exponential<>+68(SB)/4, $0x7f800000
+DATA exponential<>+72(SB)/4, $0x7f800000
+DATA exponential<>+76(SB)/4, $0x7f800000
+DATA exponential<>+80(SB)/4, $0x7f800000
+DATA exponential<>+84(SB)/4, $0x7f800000
+DATA exponential<>+88(SB)/4, $0x7f800000
+DATA exponential<>+92(SB)/4, $0x7f800000
+DATA exponential<>+96(SB)/4, $0x3fb8aa3b
+DATA exponential<>+100(SB)/4, $0x3fb8aa3b
+DATA exponential<>+104(SB)/4, $0x3fb8aa3b
+DATA exponential<>+108(SB)/4, $0x3fb8aa3b
+DATA exponential<>+112(SB)/4, $0x3fb8aa3b
+DATA exponential<>+116(SB)/4, $0x3fb8aa3b
+DATA exponential<>+120(SB)/4, $0x3fb8aa3b
+DATA exponential<>+124(SB)/4, $0x3fb8aa3b
+DATA exponential<>+128(SB)/4, $0x4b400000
+DATA exponential<>+132(SB)/4, $0x4b400000
+DATA exponential<>+136(SB)/4, $0x4b400000
+DATA exponential<>+140(SB)/4, $0x4b400000
+DATA exponential<>+144(SB)/4, $0x4b400000
+DATA exponential<>+148(SB)/4, $0x4b400000
+DATA exponential<>+152(SB)/4, $0x4b400000
+DATA exponential<>+156(SB)/4, $0x4b400000
+DATA exponential<>+160(SB)/4, $0x4b3fff81
+DATA exponential<>+164(SB)/4, $0x4b3fff81
+DATA exponential<>+168(SB)/4, $0x4b3fff81
+DATA exponential<>+172(SB)/4, $0x4b3fff81
+DATA exponential<>+176(SB)/4, $0x4b3fff81
+DATA exponential<>+180(SB)/4, $0x4b3fff81
+DATA exponential<>+184(SB)/4, $0x4b3fff81
+DATA exponential<>+188(SB)/4, $0x4b3fff81
+DATA exponential<>+192(SB)/4, $0x3f318000
+DATA exponential<>+196(SB)/4, $0x3f318000
+DATA exponential<>+200(SB)/4, $0x3f318000
+DATA exponential<>+204(SB)/4, $0x3f318000
+DATA exponential<>+208(SB)/4, $0x3f318000
+DATA exponential<>+212(SB)/4, $0x3f318000
+DATA exponential<>+216(SB)/4, $0x3f318000
+DATA exponential<>+220(SB)/4, $0x3f318000
+DATA exponential<>+224(SB)/4, $0xb95e8083
+DATA exponential<>+228(SB)/4, $0xb95e8083
+DATA exponential<>+232(SB)/4, $0xb95e8083
+DATA exponential<>+236(SB)/4, $0xb95e8083
+DATA exponential<>+240(SB)/4, $0xb95e8083
+DATA exponential<>+244(SB)/4, $0xb95e8083
+DATA exponential<>+248(SB)/4, $0xb95e8083
+DATA exponential<>+252(SB)/4, $0xb95e8083
+DATA exponential<>+256(SB)/4, $0x3c0905b2
+DATA exponential<>+260(SB)/4, $0x3c0905b2
+DATA exponential<>+264(SB)/4, $0x3c0905b2
+DATA exponential<>+268(SB)/4, $0x3c0905b2
+DATA exponential<>+272(SB)/4, $0x3c0905b2
+DATA exponential<>+276(SB)/4, $0x3c0905b2
+DATA exponential<>+280(SB)/4, $0x3c0905b2
+DATA exponential<>+284(SB)/4, $0x3c0905b2
+DATA exponential<>+288(SB)/4, $0x3d2aaa8d
+DATA exponential<>+292(SB)/4, $0x3d2aaa8d
+DATA exponential<>+296(SB)/4, $0x3d2aaa8d
+DATA exponential<>+300(SB)/4, $0x3d2aaa8d
+DATA exponential<>+304(SB)/4, $0x3d2aaa8d
+DATA exponential<>+308(SB)/4, $0x3d2aaa8d
+DATA exponential<>+312(SB)/4, $0x3d2aaa8d
+DATA exponential<>+316(SB)/4, $0x3d2aaa8d
+DATA exponential<>+320(SB)/4, $0x3e2aaa6f
+DATA exponential<>+324(SB)/4, $0x3e2aaa6f
+DATA exponential<>+328(SB)/4, $0x3e2aaa6f
+DATA exponential<>+332(SB)/4, $0x3e2aaa6f
+DATA exponential<>+336(SB)/4, $0x3e2aaa6f
+DATA exponential<>+340(SB)/4, $0x3e2aaa6f
+DATA exponential<>+344(SB)/4, $0x3e2aaa6f
+DATA exponential<>+348(SB)/4, $0x3e2aaa6f
+DATA exponential<>+352(SB)/4, $0x3f000000
+DATA exponential<>+356(SB)/4, $0x3f000000
+DATA exponential<>+360(SB)/4, $0x3f000000
+DATA exponential<>+364(SB)/4, $0x3f000000
+DATA exponential<>+368(SB)/4, $0x3f000000
+DATA exponential<>+372(SB)/4, $0x3f000000
+DATA exponential<>+376(SB)/4, $0x3f000000
+DATA exponential<>+380(SB)/4, $0x3f000000
+DATA exponential<>+384(SB)/4, $0x3ab68881
+DATA exponential<>+388(SB)/4, $0x3ab68881
+DATA exponential<>+392(SB)/4, $0x3ab68881
+DATA exponential<>+396(SB)/4, $0x3ab68881
+DATA exponential<>+400(SB)/4, $0x3ab68881
+DATA exponential<>+404(SB)/4, $0x3ab68881
+DATA exponential<>+408(SB)/4, $0x3ab68881
+DATA exponential<>+412(SB)/4, $0x3ab68881
+DATA exponential<>+416(SB)/4, $0x3f800000
+DATA exponential<>+420(SB)/4, $0x3f800000
+DATA exponential<>+424(SB)/4, $0x3f800000
+DATA exponential<>+428(SB)/4, $0x3f800000
+DATA exponential<>+432(SB)/4, $0x3f800000
+DATA exponential<>+436(SB)/4, $0x3f800000
+DATA exponential<>+440(SB)/4, $0x3f800000
+DATA exponential<>+444(SB)/4, $0x3f800000
+DATA exponential<>+448(SB)/4, $0x0d800000
+DATA exponential<>+452(SB)/4, $0x0d800000
+DATA exponential<>+456(SB)/4, $0x0d800000
+DATA exponential<>+460(SB)/4, $0x0d800000
+DATA exponential<>+464(SB)/4, $0x0d800000
+DATA exponential<>+468(SB)/4, $0x0d800000
+DATA exponential<>+472(SB)/4, $0x0d800000
+DATA exponential<>+476(SB)/4, $0x0d800000
+GLOBL exponential<>(SB), RODATA|NOPTR, $480
+
+// func expTile(n int, out *float32, x *float32, scale float32, shift float32)
+// Requires: AVX, AVX2
+TEXT ·expTile(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         out+8(FP), CX
+	MOVQ         x+16(FP), DX
+	VBROADCASTSS scale+24(FP), Y0
+	VBROADCASTSS shift+28(FP), Y1
+
+loop:
+	VMULPS    (DX), Y0, Y2
+	VSUBPS    Y1, Y2, Y2
+	VMULPS    exponential<>+96(SB), Y2, Y3
+	VADDPS    exponential<>+128(SB), Y3, Y3
+	VSUBPS    exponential<>+128(SB), Y3, Y4
+	VMULPS    exponential<>+192(SB), Y4, Y6
+	VSUBPS    Y6, Y2, Y5
+	VMULPS    exponential<>+224(SB), Y4, Y6
+	VSUBPS    Y6, Y5, Y5
+	VMULPS    exponential<>+384(SB), Y5, Y4
+	VADDPS    exponential<>+256(SB), Y4, Y4
+	VMULPS    Y5, Y4, Y4
+	VADDPS    exponential<>+288(SB), Y4, Y4
+	VMULPS    Y5, Y4, Y4
+	VADDPS    exponential<>+320(SB), Y4, Y4
+	VMULPS    Y5, Y4, Y4
+	VADDPS    exponential<>+352(SB), Y4, Y4
+	VMULPS    Y5, Y5, Y6
+	VMULPS    Y6, Y4, Y4
+	VADDPS    Y5, Y4, Y4
+	VADDPS    exponential<>+416(SB), Y4, Y4
+	VPSUBD    exponential<>+160(SB), Y3, Y3
+	VPSLLD    $0x17, Y3, Y3
+	VMULPS    Y3, Y4, Y4
+	VCMPPS    $0x11, exponential<>+448(SB), Y4, Y3
+	VANDNPS   Y4, Y3, Y4
+	VCMPPS    $0x11, exponential<>+0(SB), Y2, Y3
+	VANDNPS   Y4, Y3, Y4
+	VCMPPS    $0x1e, exponential<>+32(SB), Y2, Y3
+	VBLENDVPS Y3, exponential<>+64(SB), Y4, Y4
+	VMOVUPS   Y4, (CX)
+	ADDQ      $0x20, DX
+	ADDQ      $0x20, CX
+	SUBQ      $0x08, AX
+	JNZ       loop
+	VZEROUPPER
+	RET

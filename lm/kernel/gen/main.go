@@ -1,4 +1,5 @@
-// Command gen writes the AVX2+FMA tiles of package kernel: gemm_amd64.s and its declarations gemm_amd64.go.
+// Command gen writes the AVX2 assembly of package kernel, the tiles of the matrix product and the exponential: gemm_amd64.s and its
+// declarations gemm_amd64.go.
 //
 //	cd lm/kernel && go run ./gen
 package main
@@ -35,12 +36,13 @@ func main() {
 	}
 }
 
-// generate returns the assembly and the Go declarations of all tiles.
+// generate returns the assembly and the Go declarations.
 func generate() (asm, stubs []byte, err error) {
 	c := NewContext()
 	for rows := 1; rows <= maxRows; rows++ {
 		tile(c, rows)
 	}
+	exponential(c)
 	file, err := c.Result()
 	if err != nil {
 		return nil, nil, err
