@@ -278,7 +278,7 @@ func (f Figure) caption(c *chart) string {
 		s += "One seed: no spread over seeds is known. "
 	}
 	if bars {
-		s += "Bars are one standard error (" + spaced(f.Error) + "), which leaves seeds out. "
+		s += "Bars: one standard error to each side, within one seed. "
 	}
 	if c.axis.zero {
 		s += "The axis is logarithmic; 0 stands apart. "

@@ -1,0 +1,127 @@
+package probe
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"anneal/artifacts"
+	"anneal/lm"
+	"anneal/pipeline"
+	"anneal/stages/internal/weights"
+)
+
+// Overfit measures the mean loss on equally many tokens of the stream a model was trained on and of one it was not, and
+// their difference:
+//
+//	gap = validation_loss − train_loss
+//
+// Each side is a sample of windows of context+1 tokens, evenly spread over its stream, as many as Tokens and the shorter
+// stream allow. The streams should be drawn alike, of interleaved blocks of the same documents: windows of another
+// subject would measure the subject. Where a training ended before the end of its first epoch, some windows of the
+// training stream were never seen, and the gap understates overfitting.
+type Overfit struct {
+	Train      pipeline.Ref `hcl:"train" artifact:"tokens"`
+	Validation pipeline.Ref `hcl:"validation" artifact:"tokens"`
+	Tokens     int          `hcl:"tokens,optional"` // on each side, at most; rounded down to whole windows, at least 2
+}
+
+// Check rules out samples too small for a standard error.
+func (o *Overfit) Check() error {
+	if o.Tokens < 1 {
+		return pipeline.Errorf("tokens", "must be at least 1, is %d", o.Tokens)
+	}
+	return nil
+}
+
+// windows is how many sequences are evaluated at a time.
+const windows = 32
+
+func (o *Overfit) run(ctx context.Context, t *pipeline.Task, m *weights.Model, path string) error {
+	train, err := openStream(t, "train", o.Train, m)
+	if err != nil {
+		return err
+	}
+	defer train.close()
+	validation, err := openStream(t, "validation", o.Validation, m)
+	if err != nil {
+		return err
+	}
+	defer validation.close()
+	length := m.Net.Context()
+	n := min(max(2, o.Tokens/length), train.ids.Len()/(length+1), validation.ids.Len()/(length+1))
+	for _, s := range []*stream{train, validation} {
+		if s.ids.Len() < 2*(length+1) {
+			return pipeline.Errorf(s.field, "has %d tokens, fewer than two windows of the context of %d and one more", s.ids.Len(), length)
+		}
+	}
+	var losses [2][]float64
+	for side, s := range []*stream{train, validation} {
+		batches, err := lm.EvaluationBlocks(s.ids, length, windows, n)
+		if err != nil {
+			return pipeline.Errorf(s.field, "%s", err)
+		}
+		for i := range batches {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			losses[side] = append(losses[side], sequenceLosses(m.Net, &batches[i])...)
+			t.Progress(len(losses[0])+len(losses[1]), 2*n, nil)
+		}
+	}
+	row := artifacts.LossRow{Tokens: int64(n * length)}
+	row.TrainLoss, row.TrainLossSE = meanAndError(losses[0])
+	row.ValidationLoss, row.ValidationLossSE = meanAndError(losses[1])
+	row.Gap = row.ValidationLoss - row.TrainLoss
+	return artifacts.WriteRows(path, []artifacts.LossRow{row})
+}
+
+// sequenceLosses returns the mean loss of each sequence of a batch, nats a token.
+func sequenceLosses(net *lm.Net, b *lm.Batch) []float64 {
+	logs := net.LogProbabilities(b)
+	losses := make([]float64, b.Sequences)
+	for i := range losses {
+		sum := 0.0
+		for _, l := range logs[i*b.Length : (i+1)*b.Length] {
+			sum -= l
+		}
+		losses[i] = sum / float64(b.Length)
+	}
+	return losses
+}
+
+// meanAndError returns the mean of x (n) and its standard error √(Σ(x−mean)²/(n−1)/n).
+func meanAndError(x []float64) (mean, se float64) {
+	n := float64(len(x))
+	for _, v := range x {
+		mean += v / n
+	}
+	for _, v := range x {
+		se += (v - mean) * (v - mean)
+	}
+	return mean, math.Sqrt(se / (n - 1) / n)
+}
+
+// stream is an opened "tokens" artifact of a field.
+type stream struct {
+	field string
+	ids   lm.IDs
+	close func() error
+}
+
+// openStream opens the tokens of a field, which must have the model's vocabulary.
+func openStream(t *pipeline.Task, field string, r pipeline.Ref, m *weights.Model) (*stream, error) {
+	tokens, err := artifacts.OpenTokens(t.Input(r).Path)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(tokens.Vocabulary, m.Merges) {
+		tokens.Close()
+		return nil, pipeline.Errorf(field, "has another vocabulary than the model")
+	}
+	s := &stream{field: field, ids: lm.Stream[uint16](tokens.Uint16()), close: tokens.Close}
+	if tokens.Uint32() != nil {
+		s.ids = lm.Stream[uint32](tokens.Uint32())
+	}
+	return s, nil
+}

@@ -1,0 +1,133 @@
+// Package probe is the kind of stage that measures a model: losses, linear separability of its hidden states, spectra
+// of its attention, samples, and scores of samples. Each block of a probe leaves an artifact of its own.
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"anneal/lm"
+	"anneal/pipeline"
+	"anneal/stages/internal/weights"
+)
+
+// Kind is registered as "probe".
+var Kind = &pipeline.Kind{Name: "probe", Version: 1, Numbers: lm.Numbers, New: func() pipeline.Stage {
+	return &Probe{
+		Overfit:      &Overfit{Tokens: 1 << 16},
+		Separability: &Separability{Pool: []string{poolMean, poolLast}, Standardise: true},
+		Spectrum:     &Spectrum{Matrices: []string{matrixQK, matrixOV}, Threshold: 0.95},
+		Sample:       &Sample{},
+		Score:        &Score{Metrics: []string{metricAccuracy, metricResponseLoss}},
+	}
+}}
+
+// Probe is the configuration of a probe: at least one block, and a model for all but score.
+type Probe struct {
+	From         pipeline.Ref  `hcl:"from,optional" artifact:"weights"` // the last save point, where there are several
+	Overfit      *Overfit      `hcl:"overfit,block"`
+	Separability *Separability `hcl:"separability,block"`
+	Spectrum     *Spectrum     `hcl:"spectrum,block"`
+	Sample       *Sample       `hcl:"sample,block"`
+	Score        *Score        `hcl:"score,block"`
+}
+
+// measure is a block that reads a model.
+type measure interface {
+	pipeline.Checker
+	run(ctx context.Context, t *pipeline.Task, m *weights.Model, path string) error
+}
+
+// section is a block of a probe that is there, with the output it leaves.
+type section struct {
+	block   string
+	output  pipeline.Output
+	measure measure
+}
+
+// sections lists the blocks that read the model.
+func (p *Probe) sections() []section {
+	var all []section
+	if p.Overfit != nil {
+		all = append(all, section{"overfit", pipeline.Output{Name: "losses", Type: "table"}, p.Overfit})
+	}
+	if p.Separability != nil {
+		all = append(all, section{"separability", pipeline.Output{Name: "separability", Type: "table"}, p.Separability})
+	}
+	if p.Spectrum != nil {
+		all = append(all, section{"spectrum", pipeline.Output{Name: "spectrum", Type: "table"}, p.Spectrum})
+	}
+	if p.Sample != nil {
+		all = append(all, section{"sample", pipeline.Output{Name: "samples", Type: "samples"}, p.Sample})
+	}
+	return all
+}
+
+// scores is the output of the score block.
+var scores = pipeline.Output{Name: "scores", Type: "table"}
+
+// Outputs is one artifact a block: losses, separability, spectrum, samples, scores.
+func (p *Probe) Outputs() []pipeline.Output {
+	var all []pipeline.Output
+	for _, s := range p.sections() {
+		all = append(all, s.output)
+	}
+	if p.Score != nil {
+		all = append(all, scores)
+	}
+	return all
+}
+
+// Check demands a block, and a model for those that read one.
+func (p *Probe) Check() error {
+	var errs []error
+	sections := p.sections()
+	if len(sections) == 0 && p.Score == nil {
+		errs = append(errs, pipeline.Errorf("", "a probe needs at least one block: overfit, separability, spectrum, sample or score"))
+	}
+	if len(sections) > 0 && p.From.IsZero() {
+		errs = append(errs, pipeline.Errorf("from", "is required: the %s block measures a model", sections[0].block))
+	}
+	if len(sections) == 0 && p.Score != nil && !p.From.IsZero() {
+		errs = append(errs, pipeline.Errorf("from", "must be left out: score reads samples, not a model"))
+	}
+	for _, s := range sections {
+		errs = append(errs, pipeline.Within(s.block, s.measure.Check()))
+	}
+	if p.Score != nil {
+		errs = append(errs, pipeline.Within("score", p.Score.Check()))
+	}
+	return errors.Join(errs...)
+}
+
+// Run measures block by block.
+func (p *Probe) Run(ctx context.Context, t *pipeline.Task) error {
+	if sections := p.sections(); len(sections) > 0 {
+		model, err := weights.Load(t.Input(p.From).Path)
+		if err != nil {
+			return err
+		}
+		model.Net.UseCores(t.Cores)
+		fmt.Fprintf(t.Log, "model of step %d\n", model.Save.Step)
+		for _, s := range sections {
+			fmt.Fprintf(t.Log, "%s\n", s.block)
+			if err := s.measure.run(ctx, t, model, t.Output(s.output.Name)); err != nil {
+				return blame(s.block, err)
+			}
+		}
+	}
+	if p.Score != nil {
+		return blame("score", p.Score.run(t, t.Output(scores.Name)))
+	}
+	return nil
+}
+
+// blame puts an error that names a field under its block and leaves others, of the world, as they are.
+func blame(block string, err error) error {
+	var field interface{ Blame() (field, text string) }
+	if errors.As(err, &field) {
+		return pipeline.Within(block, err)
+	}
+	return err
+}
