@@ -1,0 +1,158 @@
+// Package dataset makes what models are trained and tested on: text from files, or generated tasks with their answers.
+// Which of them is the one attribute or block given: source, addition, sorting or passages.
+//
+// A text's sources are cut into blocks, of which some are held out as validation text; they lie all over each document,
+// so that training and validation text differ in nothing but the choice.
+//
+// A task has examples for training, validation and test, a half and two quarters of their number, and no problem is in
+// two of them. They are determined by the seed and the settings alone: each random choice is a function of the seed,
+// its purpose and the place it is made for (draw.go), so that nothing depends on the order of computing.
+//
+// The default template makes examples such as
+//
+//	"sort dbcae\n"   "abcde\n\n"
+//	"add 47+85\n"    "7+5=12\n4+8+1=13\n132\n\n"
+//
+// which fit a context of 64 bytes, and end as documents do.
+package dataset
+
+import (
+	"context"
+	"errors"
+	"reflect"
+
+	"anneal/pipeline"
+)
+
+// Kind is the kind of stage that makes data.
+var Kind = &pipeline.Kind{Name: "dataset", Version: 1, New: func() pipeline.Stage {
+	return &Dataset{
+		Split:    &Split{Unit: "block", Size: 4096, Validation: 0.05, Seed: 1},
+		Addition: &Addition{Digits: []int{1, 2}},
+		Sorting:  &Sorting{Letters: []int{5, 5}},
+		Passages: &Passages{Bytes: 56},
+		Template: defaultTemplate(),
+	}
+}}
+
+// Dataset is one data set.
+//
+// Outputs of a source: train and validation, "text". Outputs of a task: train, validation and test, "examples".
+// Passages leave probe too, "passages": the passages of all three with their labels and without a template.
+type Dataset struct {
+	Source []pipeline.File `hcl:"source,optional"`
+	Split  *Split          `hcl:"split,block"`
+
+	Addition *Addition `hcl:"addition,block"`
+	Sorting  *Sorting  `hcl:"sorting,block"`
+	Passages *Passages `hcl:"passages,block"`
+
+	// Examples is the number of a task's examples: a half, rounded up, for training, a quarter each for validation and
+	// test. Classes are equally frequent in each, for which a few may be left out.
+	Examples int      `hcl:"examples,optional"`
+	Seed     int64    `hcl:"seed,optional"` // of a task
+	Template Template `hcl:"template,block"`
+}
+
+// Outputs lists what the data set leaves.
+func (d *Dataset) Outputs() []pipeline.Output {
+	if d.Addition == nil && d.Sorting == nil && d.Passages == nil {
+		return []pipeline.Output{{Name: "train", Type: "text"}, {Name: "validation", Type: "text"}}
+	}
+	outputs := []pipeline.Output{
+		{Name: "train", Type: "examples"}, {Name: "validation", Type: "examples"}, {Name: "test", Type: "examples"},
+	}
+	if d.Passages != nil {
+		outputs = append(outputs, pipeline.Output{Name: "probe", Type: "passages"})
+	}
+	return outputs
+}
+
+// Check demands one variant, and of its settings that they can be met.
+func (d *Dataset) Check() error {
+	variants := []struct {
+		name  string
+		given bool
+	}{
+		{"source", len(d.Source) > 0}, {"addition", d.Addition != nil}, {"sorting", d.Sorting != nil}, {"passages", d.Passages != nil},
+	}
+	first := ""
+	for _, v := range variants {
+		switch {
+		case !v.given:
+		case first == "":
+			first = v.name
+		default:
+			return pipeline.Errorf(v.name, "a data set has one of source, addition, sorting and passages; this one has %s already", first)
+		}
+	}
+	switch first {
+	case "":
+		return pipeline.Errorf("source", "a data set needs one of the attribute source and the blocks addition, sorting and passages")
+	case "source":
+		return d.checkText()
+	}
+	return d.checkTask()
+}
+
+// checkText checks the settings of a text.
+func (d *Dataset) checkText() error {
+	var errs []error
+	if d.Split == nil {
+		errs = append(errs, pipeline.Errorf("split", "a source needs a split block, which says how much of it is held out for validation"))
+	} else {
+		errs = append(errs, pipeline.Within("split", d.Split.Check()))
+	}
+	if d.Examples != 0 {
+		errs = append(errs, pipeline.Errorf("examples", "a text has none: this is for addition, sorting and passages"))
+	}
+	if d.Seed != 0 {
+		errs = append(errs, pipeline.Errorf("seed", "is for addition, sorting and passages; a text has the seed of its split block"))
+	}
+	if !reflect.DeepEqual(d.Template, defaultTemplate()) {
+		errs = append(errs, pipeline.Errorf("template", "a text has none: this is for addition, sorting and passages"))
+	}
+	return errors.Join(errs...)
+}
+
+// checkTask checks the settings of a task.
+func (d *Dataset) checkTask() error {
+	var errs []error
+	if d.Split != nil {
+		errs = append(errs, pipeline.Errorf("split", "is for a source; a task's examples are a half for training, a quarter each for validation and test"))
+	}
+	if d.Examples < minExamples {
+		errs = append(errs, pipeline.Errorf("examples", "must be at least %d, is %d", minExamples, d.Examples))
+	}
+	errs = append(errs, pipeline.Within("template", d.Template.Check()))
+	switch {
+	case d.Addition != nil:
+		err := pipeline.Within("addition", d.Addition.Check())
+		if err == nil {
+			err = checkAvailable(d.Examples, d.Addition.groups())
+		}
+		errs = append(errs, err)
+	case d.Sorting != nil:
+		err := pipeline.Within("sorting", d.Sorting.Check())
+		if err == nil {
+			err = checkAvailable(d.Examples, d.Sorting.groups())
+		}
+		errs = append(errs, err)
+	case d.Passages != nil:
+		errs = append(errs, pipeline.Within("passages", d.Passages.Check()))
+	}
+	return errors.Join(errs...)
+}
+
+// Run makes the data.
+func (d *Dataset) Run(ctx context.Context, t *pipeline.Task) error {
+	switch {
+	case d.Addition != nil:
+		return d.runTask(t, generate(d.Addition.groups(), d.Examples, d.Seed))
+	case d.Sorting != nil:
+		return d.runTask(t, generate(d.Sorting.groups(), d.Examples, d.Seed))
+	case d.Passages != nil:
+		return d.runPassages(t)
+	}
+	return d.runText(ctx, t)
+}

@@ -1,0 +1,229 @@
+package dataset_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"anneal/artifacts"
+	"anneal/pipeline"
+	"anneal/pipeline/pipelinetest"
+	"anneal/stages/dataset"
+)
+
+var kinds = []*pipeline.Kind{dataset.Kind}
+
+// blocks has a data set of every variant, over two books.
+const blocks = `
+dataset "prose" {
+  source = ["a.txt", "b.txt"]
+  split {
+    size       = 100
+    validation = 0.4
+  }
+}
+dataset "add" {
+  addition {}
+  examples = 200
+  seed     = 11
+}
+dataset "sort" {
+  sorting {}
+  examples = 200
+  seed     = 12
+}
+dataset "author" {
+  passages {
+    train = dataset.prose.train
+    test  = dataset.prose.validation
+    bytes = 40
+  }
+  examples = 64
+  seed     = 13
+}
+`
+
+// books are two texts that differ in every line.
+func books() map[string]string {
+	var a, b strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&a, "Rays of colour %d are bent, größer or less.\n", i)
+		fmt.Fprintf(&b, "It was the winter of %d, and snow fell on the road.\r\n", 1600+i)
+	}
+	return map[string]string{"a.txt": a.String(), "b.txt": b.String()}
+}
+
+func TestText(t *testing.T) {
+	run := pipelinetest.Run(t, kinds, 1, blocks, books())
+	var all []artifacts.Block
+	for _, output := range []string{"train", "validation"} {
+		part, err := artifacts.ReadText(run.Path("dataset.prose", output))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, part...)
+	}
+	slices.SortFunc(all, func(a, b artifacts.Block) int {
+		return int(a.Source-b.Source)<<32 + int(a.Offset-b.Offset)
+	})
+	joined := artifacts.Join(all)
+	want := []artifacts.Block{{Source: 0, Text: books()["a.txt"]}, {Source: 1, Text: books()["b.txt"]}}
+	if !slices.Equal(joined, want) {
+		t.Error("training and validation text together are not the sources")
+	}
+}
+
+func TestTasks(t *testing.T) {
+	run := pipelinetest.Run(t, kinds, 2, blocks, books())
+	for _, c := range []struct {
+		addr   string
+		counts map[string]int
+	}{
+		{"dataset.add", map[string]int{"train": 100, "validation": 50, "test": 50}},
+		{"dataset.sort", map[string]int{"train": 100, "validation": 50, "test": 50}},
+		{"dataset.author", map[string]int{"train": 32, "validation": 16, "test": 16}},
+	} {
+		prompts := map[string]bool{}
+		for split, n := range c.counts {
+			examples, err := artifacts.ReadExamples(run.Path(c.addr, split))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(examples) != n {
+				t.Errorf("%s.%s has %d examples, want %d", c.addr, split, len(examples), n)
+			}
+			for _, e := range examples {
+				if prompts[e.Prompt] {
+					t.Errorf("%s: %q stands twice", c.addr, e.Prompt)
+				}
+				prompts[e.Prompt] = true
+				if len(e.Prompt)+len(e.Response) > 64 {
+					t.Errorf("%s: %q and %q do not fit 64 bytes", c.addr, e.Prompt, e.Response)
+				}
+				if (e.Label != nil) != (c.addr == "dataset.author") {
+					t.Errorf("%s: label %v", c.addr, e.Label)
+				}
+			}
+		}
+	}
+	passages, err := artifacts.ReadPassages(run.Path("dataset.author", "probe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fromExamples []artifacts.Passage
+	for _, split := range []string{"train", "validation", "test"} {
+		examples, err := artifacts.ReadExamples(run.Path("dataset.author", split))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range examples {
+			fromExamples = append(fromExamples, artifacts.Passage{Text: strings.TrimSuffix(e.Prompt, "\n"), Label: *e.Label, Split: split})
+		}
+	}
+	if len(passages) != 64 || !slices.Equal(passages, fromExamples) {
+		t.Error("the probe's passages are not those of the examples")
+	}
+}
+
+// TestGolden pins the bytes. Where they change on purpose, the kind's Version must be raised with them.
+func TestGolden(t *testing.T) {
+	run := pipelinetest.Run(t, kinds, 2, blocks, books())
+	for _, c := range []struct{ addr, output, want string }{
+		{"dataset.prose", "train", "ebe6e430f2fb2001"},
+		{"dataset.prose", "validation", "87aaa9843554d6fa"},
+		{"dataset.add", "train", "8339c1584bd6ced6"},
+		{"dataset.add", "validation", "577a4c9227d9caef"},
+		{"dataset.add", "test", "b51d8f61d94e630c"},
+		{"dataset.sort", "train", "d445ad2f22a86bcc"},
+		{"dataset.sort", "validation", "13e30e707235977f"},
+		{"dataset.sort", "test", "6f7edb465eb60b15"},
+		{"dataset.author", "train", "2c275735ac0bd68f"},
+		{"dataset.author", "validation", "3022f954f4a85514"},
+		{"dataset.author", "test", "223365a73ac042f3"},
+		{"dataset.author", "probe", "885ba00a7608db1b"},
+	} {
+		if got := run.Blob(c.addr, c.output).Digest.String()[:16]; got != c.want {
+			t.Errorf("%s.%s is %s, want %s", c.addr, c.output, got, c.want)
+		}
+	}
+}
+
+func TestBadSources(t *testing.T) {
+	const block = `dataset "d" {
+  source = ["good.txt", "bad.txt"]
+  split {}
+}`
+	good := strings.Repeat("good ", 2000)
+	for _, c := range []struct{ good, bad, want string }{
+		{good, "abc\xff", `element 1, file "bad.txt", is not UTF-8: byte 3, 0xff`},
+		{"short", "short", "split.size: blocks of 4096 bytes leave nothing for validation"},
+	} {
+		run := pipelinetest.Run(t, kinds, 1, block, map[string]string{"good.txt": c.good, "bad.txt": c.bad})
+		if err := run.Err("dataset.d"); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want %q", err, c.want)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for _, c := range []struct{ body, want string }{
+		{`source = ["a.txt"]
+		  split {}`, ""},
+		{`addition {}
+		  examples = 5050`, ""},
+		{``, "source: a data set needs one of"},
+		{`examples = 10`, "source: a data set needs one of"},
+		{`source = ["a.txt"]
+		  split {}
+		  sorting {}`, "sorting: a data set has one of source, addition, sorting and passages; this one has source already"},
+		{`addition {}
+		  sorting {}
+		  examples = 10`, "this one has addition already"},
+		{`source = ["a.txt"]`, "split: a source needs a split block"},
+		{`source = ["a.txt"]
+		  split { validation = 0.6 }`, "split.validation: must be above 0 and at most 0.5, is 0.6"},
+		{`source = ["a.txt"]
+		  split {}
+		  examples = 9`, "examples: a text has none"},
+		{`source = ["a.txt"]
+		  split {}
+		  seed = 9`, "seed: is for addition"},
+		{`source = ["a.txt"]
+		  split {}
+		  template { answer = "all" }`, "template: a text has none"},
+		{`sorting {}`, "examples: must be at least 4, is 0"},
+		{`sorting {}
+		  split {}
+		  examples = 9`, "split: is for a source"},
+		{`sorting { letters = [2, 1] }
+		  examples = 9`, "sorting.letters: must not start above its end, is [2, 1]"},
+		{`sorting { letters = [0, 13] }
+		  examples = 9`, "sorting.letters: must lie within 1 and 12, is [0, 13]"},
+		{`sorting { letters = [5] }
+		  examples = 9`, "sorting.letters: must be a range [least, most], has 1 elements"},
+		{`sorting { letters = [1, 1] }
+		  examples = 27`, "examples: must be at most 26, the number of different problems these settings have, is 27"},
+		{`addition {}
+		  examples = 5051`, "examples: must be at most 5050,"},
+		{`addition { digits = [1, 10] }
+		  examples = 9`, "addition.digits: must lie within 1 and 9, is [1, 10]"},
+		{`addition {}
+		  template { prompt = "add:" }
+		  examples = 9`, `template.prompt: must contain {prompt}, is "add:"`},
+	} {
+		g, err := pipelinetest.Load(t, kinds, "dataset \"d\" {\n"+c.body+"\n}", books())
+		if err == nil {
+			err = g.Node("dataset.d").Stage.(pipeline.Checker).Check()
+		}
+		if (err == nil) != (c.want == "") || err != nil && !says(err, c.want) {
+			t.Errorf("%s\ngives error %v, want %q", c.body, err, c.want)
+		}
+	}
+}
+
+// says tells whether an error, or the diagnostics of a file, blame what want does.
+func says(err error, want string) bool {
+	field, text, _ := strings.Cut(want, ": ")
+	return strings.Contains(err.Error(), want) || strings.Contains(err.Error(), field) && strings.Contains(err.Error(), text)
+}

@@ -1,0 +1,41 @@
+package dataset
+
+import "slices"
+
+// Sorting asks for letters in the order of the alphabet; a letter may stand several times:
+//
+//	sort dbcae
+//	abcde
+//
+// Each length is equally frequent, as far as there are enough words of that length.
+type Sorting struct {
+	Letters []int `hcl:"letters,optional"` // [least, most] letters
+}
+
+// maxLetters keeps the number of problems within 62 bits.
+const maxLetters = 12
+
+// Check tells whether there are such words.
+func (s *Sorting) Check() error { return checkRange("letters", s.Letters, 1, maxLetters) }
+
+// groups are the lengths.
+func (s *Sorting) groups() []group {
+	var groups []group
+	for n := s.Letters[0]; n <= s.Letters[1]; n++ {
+		size := uint64(1)
+		for range n {
+			size *= 26
+		}
+		groups = append(groups, group{size, func(index, _ uint64) problem {
+			word := make([]byte, n)
+			for i := range word {
+				word[i] = 'a' + byte(index%26)
+				index /= 26
+			}
+			sorted := slices.Clone(word)
+			slices.Sort(sorted)
+			return problem{prompt: "sort " + string(word), response: string(sorted), answer: string(sorted)}
+		}})
+	}
+	return groups
+}
