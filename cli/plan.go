@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -75,15 +76,49 @@ func (c *command) planText(g *pipeline.Graph, steps []pipeline.Step) error {
 	tint := palette(c.color(c.stdout))
 	colors := map[string]string{pipeline.Cached: tint.dim, pipeline.Run: tint.green, pipeline.Maybe: tint.yellow}
 	counts := map[string]int{}
+	kinds := map[string]map[string]int{}
+	var order []string
 	for _, s := range steps {
 		counts[s.Do]++
-		fmt.Fprintf(c.stdout, "%s%6s%s %s\n", colors[s.Do], s.Do, tint.reset, s.Node.Addr)
-		for _, why := range s.Why {
-			fmt.Fprintf(c.stdout, "       %s- %s%s\n", tint.dim, why, tint.reset)
+		if kinds[s.Do] == nil {
+			kinds[s.Do] = map[string]int{}
+		}
+		kind := s.Node.Kind.Name
+		kinds[s.Do][kind]++
+		if !slices.Contains(order, kind) {
+			order = append(order, kind)
+		}
+		why := s.Why
+		if len(why) > 1 && s.Do == pipeline.Run {
+			why = slices.DeleteFunc(slices.Clone(why), func(w string) bool { return strings.HasPrefix(w, pipeline.WaitsFor) })
+		}
+		fmt.Fprintf(c.stdout, "%s%6s%s %s", colors[s.Do], s.Do, tint.reset, s.Node.Addr)
+		if len(why) == 1 && len(s.Node.Addr)+len(why[0]) < c.width()-10 {
+			fmt.Fprintf(c.stdout, " %s(%s)%s", tint.dim, why[0], tint.reset)
+			why = nil
+		}
+		fmt.Fprintln(c.stdout)
+		for _, w := range why {
+			fmt.Fprintf(c.stdout, "       %s%s%s\n", tint.dim, w, tint.reset)
 		}
 	}
-	fmt.Fprintf(c.stdout, "Plan for %s: %s.\n", g.Name, tally(
-		counts[pipeline.Run], "to run", counts[pipeline.Maybe], "maybe, once their inputs are known", counts[pipeline.Cached], "cached"))
+	fmt.Fprintf(c.stdout, "\n%s%s%s: ", tint.bold, g.Name, tint.reset)
+	if counts[pipeline.Run]+counts[pipeline.Maybe] == 0 {
+		fmt.Fprintf(c.stdout, "nothing to do, all %s cached.\n", count(counts[pipeline.Cached], "stage"))
+		return nil
+	}
+	fmt.Fprintf(c.stdout, "%s.\n", tally(counts[pipeline.Run], "to run", counts[pipeline.Maybe], "maybe", counts[pipeline.Cached], "cached"))
+	for _, line := range []struct{ do, text string }{{pipeline.Run, "to run"}, {pipeline.Maybe, "maybe, once their inputs are known"}} {
+		var parts []string
+		for _, kind := range order {
+			if n := kinds[line.do][kind]; n > 0 {
+				parts = append(parts, fmt.Sprintf("%d %s", n, kind))
+			}
+		}
+		if parts != nil {
+			fmt.Fprintf(c.stdout, "  %s: %s\n", line.text, strings.Join(parts, ", "))
+		}
+	}
 	return nil
 }
 

@@ -66,17 +66,18 @@ func place(r hcl.Range) string {
 	return fmt.Sprintf("%s:%d", filepath.Base(r.Filename), r.Start.Line)
 }
 
-// blame turns an error of a stage into diagnostics about the fields of n that it names.
-func (n *Node) blame(err error) hcl.Diagnostics {
+// blame turns an error of a stage into diagnostics about the fields of n that it names, under a summary of what went
+// wrong.
+func (n *Node) blame(summary string, err error) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, e := range flatten(err) {
 		var blamer interface{ Blame() (field, text string) }
 		if errors.As(e, &blamer) {
 			field, text := blamer.Blame()
 			at := n.where(field)
-			diags = append(diags, problem(at, "Unsuitable value", "%s: %s %s.", n.Addr, field, strings.TrimSuffix(text, ".")))
+			diags = append(diags, problem(at, summary, "%s: %s %s.", n.Addr, field, strings.TrimSuffix(text, ".")))
 		} else {
-			diags = append(diags, problem(n.header, "Unsuitable block", "%s: %s.", n.Addr, strings.TrimSuffix(e.Error(), ".")))
+			diags = append(diags, problem(n.header, summary, "%s: %s.", n.Addr, strings.TrimSuffix(e.Error(), ".")))
 		}
 	}
 	return diags

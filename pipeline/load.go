@@ -433,7 +433,7 @@ func (c *Config) node(it *item, body hcl.Body, ctx *hcl.EvalContext, addr string
 	}
 	if checker, ok := n.Stage.(Checker); ok {
 		if err := checker.Check(); err != nil {
-			return nil, append(diags, n.blame(err)...)
+			return nil, append(diags, n.blame("Unsuitable value", err)...)
 		}
 	}
 	for i := range n.files {

@@ -18,6 +18,9 @@ const (
 	Maybe  = "maybe"  // it waits for inputs; a stored result has an equal configuration
 )
 
+// WaitsFor starts the reason that a step's inputs are not known yet.
+const WaitsFor = "waits for "
+
 // Step is what a run would do about one node, and why.
 type Step struct {
 	Node *Node
@@ -63,7 +66,7 @@ func (p *planner) step(g *Graph, n *Node) Step {
 		if p.mayBeStored(n, facts) {
 			s.Do = Maybe
 		}
-		s.Why = append(p.changes(g, n, facts, false), "waits for "+strings.Join(waiting, ", "))
+		s.Why = append(p.changes(g, n, facts, false), WaitsFor+strings.Join(waiting, ", "))
 		return s
 	}
 	s.Key = store.Key(facts)

@@ -262,7 +262,7 @@ func (r *runner) failure(n *Node, err error) *StageError {
 	}
 	var blamer interface{ Blame() (field, text string) }
 	if errors.As(e.Err, &blamer) {
-		e.diags = &InvalidError{n.blame(e.Err), r.graph.config.files}
+		e.diags = &InvalidError{n.blame("A stage failed", e.Err), r.graph.config.files}
 	}
 	return e
 }
