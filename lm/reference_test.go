@@ -11,10 +11,10 @@ func reference(m Model, vocab int, w map[string][]float64, tokens, targets []int
 	shared := m.Groups() * dim
 	T := len(tokens)
 	apply := func(x []float64, name string, in, out int) []float64 {
-		y := make([]float64, out)
+		y, matrix := make([]float64, out), w[name]
 		for i := range in {
 			for j := range out {
-				y[j] += x[i] * w[name][i*out+j]
+				y[j] += x[i] * matrix[i*out+j]
 			}
 		}
 		return y
@@ -33,9 +33,9 @@ func reference(m Model, vocab int, w map[string][]float64, tokens, targets []int
 	turn := func(x []float64, position int) {
 		for h := 0; h < len(x); h += dim {
 			for i := range dim / 2 {
-				angle := float64(position) * math.Pow(m.RopeTheta, -2*float64(i)/float64(dim))
+				sin, cos := math.Sincos(float64(position) * math.Pow(m.RopeTheta, -2*float64(i)/float64(dim)))
 				a, b := x[h+i], x[h+i+dim/2]
-				x[h+i], x[h+i+dim/2] = a*math.Cos(angle)-b*math.Sin(angle), b*math.Cos(angle)+a*math.Sin(angle)
+				x[h+i], x[h+i+dim/2] = a*cos-b*sin, b*cos+a*sin
 			}
 		}
 	}

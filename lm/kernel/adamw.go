@@ -26,23 +26,16 @@ func (a *AdamW) Step(w, m, v, g []float32) {
 		panic("kernel: AdamW of unequal shapes")
 	}
 	c := *a
+	m, v, g = m[:len(w)], v[:len(w)], g[:len(w)]
 	for i, x := range w {
 		d := g[i] * c.Scale
 		p := float32(c.Beta1*m[i]) + float32(c.Rest1*d)
 		q := float32(c.Beta2*v[i]) + float32(c.Rest2*float32(d*d))
-		if p < Tiny && p > -Tiny {
-			p = 0
-		}
-		if q < Tiny {
-			q = 0
-		}
+		p, q = flush(p), flush(q)
 		m[i], v[i] = p, q
 		u := float32(p*c.Unbias1) / (float32(math.Sqrt(float64(float32(q*c.Unbias2)))) + c.Eps)
 		x -= float32(c.Rate * (u + float32(c.Decay*x)))
-		if x < Tiny && x > -Tiny {
-			x = 0
-		}
-		w[i] = x
+		w[i] = flush(x)
 	}
 }
 

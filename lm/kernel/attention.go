@@ -108,11 +108,8 @@ func (a *Attention) BackwardSequence(s *Scratch, group, count int, q, k, v, stat
 // softmaxBackward replaces d, the gradient by the probabilities p, by that of the unscaled scores: scale·p·(d - Σ p·d), +0 below 2^-100.
 func softmaxBackward(d, p []float32, scale float32) {
 	mean := Dot(p, d)
+	d = d[:len(p)]
 	for i, v := range p {
-		x := float32(v*(d[i]-mean)) * scale
-		if x < Tiny && x > -Tiny {
-			x = 0
-		}
-		d[i] = x
+		d[i] = flush(float32(v*(d[i]-mean)) * scale)
 	}
 }

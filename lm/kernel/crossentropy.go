@@ -13,11 +13,7 @@ func softmaxRow(x []float32, scale float32) (peak, inverse float32) {
 // scaleFlush multiplies x by a factor >= 0 and stores +0 where that is below 2^-100; x >= 0.
 func scaleFlush(x []float32, factor float32) {
 	for i, v := range x {
-		v *= factor
-		if v < Tiny {
-			v = 0
-		}
-		x[i] = v
+		x[i] = flush(v * factor)
 	}
 }
 
@@ -52,9 +48,11 @@ func CrossEntropy(loss []float64, logits []float32, targets []int32, gradient bo
 		if !gradient {
 			continue
 		}
-		p := row[t] * (1 / sum)
-		scaleFlush(row, 1/sum)
-		scaleFlush(row, scale)
-		row[t] = (p - 1) * scale
+		inverse := 1 / sum
+		p := row[t] * inverse
+		for j, v := range row {
+			row[j] = flush(flush(v*inverse) * scale)
+		}
+		row[t] = flush((p - 1) * scale)
 	}
 }

@@ -37,7 +37,7 @@ func RMSNormBackward(dx, dy, x, rstd, gain, buffer []float32) {
 		}
 		mean := Dot(d, hat) / float32(width)
 		for j := range to {
-			to[j] += r * (d[j] - float32(hat[j]*mean))
+			to[j] += float32(r * (d[j] - float32(hat[j]*mean)))
 		}
 	}
 }

@@ -69,7 +69,8 @@ func (p *Panels) packGroup(transposed bool, g int, b []float32, ldb int) {
 func packColumnGroup(out, b []float32, ldb, k, width int) {
 	if width == tileCols {
 		for i := range k {
-			*(*[tileCols]float32)(out[i*tileCols:]) = *(*[tileCols]float32)(b[i*ldb:])
+			row := *(*[tileCols]float32)(b[i*ldb:]) // a copy on the stack cannot overlap, so neither move is a call
+			*(*[tileCols]float32)(out[i*tileCols:]) = row
 		}
 		return
 	}

@@ -7,11 +7,9 @@ func SwiGLU(out, sigmoid, gate, up []float32) {
 		panic("kernel: SwiGLU of unequal shapes")
 	}
 	Exp(sigmoid, gate, -1, 0)
-	for i, e := range sigmoid {
-		s := 1 / (1 + e)
-		if s < Tiny {
-			s = 0
-		}
+	sigmoid, out, up = sigmoid[:n], out[:n], up[:n]
+	for i, e := range sigmoid[:len(gate)] {
+		s := flush(1 / (1 + e))
 		sigmoid[i] = s
 		out[i] = float32(gate[i]*s) * up[i]
 	}
@@ -25,6 +23,7 @@ func SwiGLUBackward(gate, up, sigmoid, dout []float32) {
 	if len(dout) != n || len(sigmoid) != n || len(up) != n {
 		panic("kernel: SwiGLUBackward of unequal shapes")
 	}
+	sigmoid, up, dout = sigmoid[:len(gate)], up[:len(gate)], dout[:len(gate)]
 	for i, s := range sigmoid {
 		g, u, d := gate[i], up[i], dout[i]
 		silu := float32(g * s)
