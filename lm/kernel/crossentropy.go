@@ -3,7 +3,7 @@ package kernel
 // softmaxRow replaces x by e^(scale·x - max), divided by its sum, and returns the maximum of scale·x and the inverse of the sum.
 // Elements below 2^-100 become +0. The true maximum is subtracted, so the result does not depend on how the row came about.
 func softmaxRow(x []float32, scale float32) (peak, inverse float32) {
-	peak = Max(x) * scale
+	peak = float32(Max(x) * scale)
 	Exp(x, x, scale, peak)
 	inverse = 1 / Sum(x)
 	scaleFlush(x, inverse)
@@ -49,7 +49,7 @@ func CrossEntropy(loss []float64, logits []float32, targets []int32, gradient bo
 			continue
 		}
 		inverse := 1 / sum
-		p := row[t] * inverse
+		p := float32(row[t] * inverse)
 		for j, v := range row {
 			row[j] = flush(flush(v*inverse) * scale)
 		}
