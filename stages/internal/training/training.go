@@ -77,9 +77,6 @@ func (r *recorder) step(step int, loss float64) {
 	if r.speed > 0 {
 		values["tokens_per_second"] = r.speed
 	}
-	if n := len(r.rows); n > 0 {
-		values["learning_rate"] = r.rows[n-1].LearningRate
-	}
 	r.task.Progress(step, r.plan.Steps, values)
 }
 
