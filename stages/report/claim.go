@@ -227,9 +227,10 @@ func (c Claim) answer(frames frames) (*answer, error) {
 	return c.trend(frames)
 }
 
-// use is a table that a claim reads: which field names it and which rows it takes.
+// use is a table that a claim reads: the field that names it, the block that says which rows.
 type use struct {
 	field, table string
+	block        string
 	where        []Where
 }
 
@@ -238,18 +239,19 @@ func (c Claim) reads() []use {
 	var all []use
 	switch {
 	case c.Table != "":
-		all = append(all, use{".table", c.Table, c.Where})
+		all = append(all, use{".table", c.Table, "", c.Where})
 	case c.Compare != "":
-		all = append(all, use{".compare", c.Compare, c.Where})
+		all = append(all, use{".compare", c.Compare, "", c.Where})
 	}
 	if c.Base != nil {
-		all = append(all, use{".base", c.Base.Table, c.Base.Where})
+		all = append(all, use{".base.table", c.Base.Table, ".base", c.Base.Where})
 	}
 	if c.After != nil {
-		all = append(all, use{".after", c.After.Table, c.After.Where})
+		all = append(all, use{".after.table", c.After.Table, ".after", c.After.Where})
 	}
 	for i, k := range c.Criteria {
-		all = append(all, use{fmt.Sprintf(".criterion.%d", i), k.Table, k.Where})
+		block := fmt.Sprintf(".criterion.%d", i)
+		all = append(all, use{block + ".table", k.Table, block, k.Where})
 	}
 	return all
 }

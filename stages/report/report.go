@@ -78,7 +78,7 @@ func (r *Report) Check() error {
 		for _, u := range c.reads() {
 			within(field+u.field, need(known, u.table))
 			for _, w := range u.where {
-				within(field+u.field+".where."+w.Column, w.Check())
+				within(field+u.block+".where."+w.Column, w.Check())
 			}
 		}
 	}

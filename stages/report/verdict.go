@@ -31,6 +31,14 @@ func (a *answer) judge(c Claim, tallies []tally) {
 		a.Why = fmt.Sprintf("These are numbers of one %s, the unit of replication: how far another would move them is unknown, so no verdict can be drawn.", noun)
 		return
 	}
+	const spelled = 4 // more cases than this are added up
+	if len(tallies) > spelled {
+		sum := tally{what: fmt.Sprintf("all %d cases together", len(tallies))}
+		for _, t := range tallies {
+			sum.agree, sum.of = sum.agree+t.agree, sum.of+t.of
+		}
+		tallies = []tally{sum}
+	}
 	var parts []string
 	for _, t := range tallies {
 		s := fmt.Sprintf("%d of %d", t.agree, t.of)
