@@ -208,7 +208,7 @@ func TestGradientsAgainstFiniteDifferences(t *testing.T) {
 				}
 				stride := 2
 				if b.Length > 10 {
-					stride = 41
+					stride = 97
 				}
 				for _, g := range r.gradients.tensors {
 					for i := 0; i < len(g.data()); i += stride {

@@ -16,7 +16,15 @@ type attentionScratch struct {
 
 // Transpose stores x (rows,columns) transposed in out, whose rows are ldout apart.
 func Transpose(out []float32, ldout int, x []float32, ldx, rows, columns int) {
-	for i := range rows {
+	i := 0
+	for ; i+4 <= rows; i += 4 { // four rows at a time write runs of four
+		r0, r1, r2, r3 := x[i*ldx:][:columns], x[(i+1)*ldx:][:columns], x[(i+2)*ldx:][:columns], x[(i+3)*ldx:][:columns]
+		for j, v := range r0 {
+			to := (*[4]float32)(out[j*ldout+i:])
+			to[0], to[1], to[2], to[3] = v, r1[j], r2[j], r3[j]
+		}
+	}
+	for ; i < rows; i++ {
 		for j, v := range x[i*ldx:][:columns] {
 			out[j*ldout+i] = v
 		}
