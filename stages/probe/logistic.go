@@ -2,6 +2,7 @@ package probe
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/optimize"
@@ -29,33 +30,14 @@ func fit(d labelled, classes int, l2 float64, start []float64) logistic {
 	if start == nil {
 		start = make([]float64, classes*width)
 	}
-	scores := make([]float64, classes)
+	o := &objective{labelled: d, classes: classes, l2: l2, gradient: make([]float64, classes*width)}
 	value := func(w []float64) float64 {
-		m := logistic{classes, w}
-		sum := 0.0
-		for i, x := range d.x {
-			m.scores(x, scores)
-			sum += floats.LogSumExp(scores) - scores[d.y[i]]
-		}
-		return sum/float64(len(d.x)) + l2/2*m.penalty(width)
+		o.at(w)
+		return o.value
 	}
 	gradient := func(g, w []float64) {
-		m := logistic{classes, w}
-		clear(g)
-		for i, x := range d.x {
-			m.scores(x, scores)
-			total := floats.LogSumExp(scores)
-			for k := range classes {
-				p := math.Exp(scores[k] - total)
-				if k == d.y[i] {
-					p--
-				}
-				floats.AddScaled(g[k*width:(k+1)*width], p/float64(len(d.x)), x)
-			}
-		}
-		for k := range classes {
-			floats.AddScaled(g[k*width:(k+1)*width-1], l2, w[k*width:(k+1)*width-1])
-		}
+		o.at(w)
+		copy(g, o.gradient)
 	}
 	// The tolerance leaves accuracies as they are: halving it moves scores in the fifth digit.
 	settings := &optimize.Settings{GradientThreshold: 1e-5, MajorIterations: 500}
@@ -67,21 +49,51 @@ func fit(d labelled, classes int, l2 float64, start []float64) logistic {
 	return logistic{classes, result.X}
 }
 
+// objective is what fit minimises, with its gradient, at the weights it was last asked for.
+type objective struct {
+	labelled
+	classes  int
+	l2       float64
+	w        []float64
+	value    float64
+	gradient []float64
+}
+
+// at computes value and gradient at w, unless they are there: a line search asks for both at one place.
+func (o *objective) at(w []float64) {
+	if slices.Equal(w, o.w) {
+		return
+	}
+	o.w = append(o.w[:0], w...)
+	clear(o.gradient)
+	width, n := len(o.x[0]), float64(len(o.x))
+	scores := make([]float64, o.classes)
+	m := logistic{o.classes, w}
+	o.value = 0
+	for i, x := range o.x {
+		m.scores(x, scores)
+		total := floats.LogSumExp(scores)
+		o.value += (total - scores[o.y[i]]) / n
+		for k := range o.classes {
+			p := math.Exp(scores[k] - total)
+			if k == o.y[i] {
+				p--
+			}
+			floats.AddScaled(o.gradient[k*width:(k+1)*width], p/n, x)
+		}
+	}
+	for k := range o.classes {
+		weights := w[k*width : (k+1)*width-1]
+		o.value += o.l2 / 2 * floats.Dot(weights, weights)
+		floats.AddScaled(o.gradient[k*width:(k+1)*width-1], o.l2, weights)
+	}
+}
+
 // scores fills s (classes) with the scores of x.
 func (m logistic) scores(x, s []float64) {
 	for k := range s {
 		s[k] = floats.Dot(m.w[k*len(x):(k+1)*len(x)], x)
 	}
-}
-
-// penalty is the squared norm of the weights without offsets.
-func (m logistic) penalty(width int) float64 {
-	sum := 0.0
-	for k := range m.classes {
-		w := m.w[k*width : (k+1)*width-1]
-		sum += floats.Dot(w, w)
-	}
-	return sum
 }
 
 // evaluate returns the share of examples whose class scores highest (the first of equals), the mean cross-entropy in

@@ -33,7 +33,7 @@ type Separability struct {
 
 // penalties are tried from the strongest on, each fit starting where the one before ended. A decade apart, they span
 // classifiers that hardly move to ones that hardly feel the penalty on standardised features.
-var penalties = []float64{1, 0.1, 0.01, 0.001}
+var penalties = []float64{1, 0.1, 0.01, 0.001, 0.0001}
 
 // Check rules out unknown pools.
 func (s *Separability) Check() error {

@@ -179,6 +179,19 @@ func (a *answer) align() {
 	}
 }
 
+// digits is how many digits after the point show the numbers of a metric in all its lines alike.
+func (a *answer) digits(metric string) int {
+	var all []float64
+	for _, l := range a.Lines {
+		if l.Metric == metric {
+			for _, c := range l.measured() {
+				all = append(all, c.mean)
+			}
+		}
+	}
+	return decimals(all)
+}
+
 // measured returns the cells of a line that hold numbers.
 func (l line) measured() []cell {
 	return slices.DeleteFunc(slices.Clone(l.cells), func(c cell) bool { return math.IsNaN(c.mean) })

@@ -62,6 +62,9 @@ func (diamond) DrawGlyph(c *draw.Canvas, s draw.GlyphStyle, p vg.Point) {
 	c.Fill(path)
 }
 
+// markers is how many a line has at most: on a long curve they only tell it from the others.
+const markers = 12
+
 // curves draws a panel's data. It implements plot.Plotter.
 type curves struct {
 	*chart
@@ -83,6 +86,7 @@ func (d curves) Plot(c draw.Canvas, p *plot.Plot) {
 			path = append(path, vg.Point{X: x(d.axis.place(q.x)), Y: y(q.y)})
 		}
 		c.StrokeLines(lineStyle(l.style), path)
+		every := (len(path) + markers - 1) / markers
 		for i, q := range l.points {
 			if q.err > 0 {
 				c.StrokeLine2(draw.LineStyle{Color: hue(l.style), Width: 0.8}, path[i].X, y(q.y-q.err), path[i].X, y(q.y+q.err))
@@ -90,7 +94,9 @@ func (d curves) Plot(c draw.Canvas, p *plot.Plot) {
 			for _, v := range q.values {
 				c.DrawGlyph(draw.GlyphStyle{Color: hue(l.style), Radius: 1.3, Shape: draw.CircleGlyph{}}, vg.Point{X: path[i].X, Y: y(v)})
 			}
-			c.DrawGlyph(glyphStyle(l.style), path[i])
+			if i%every == l.style%every {
+				c.DrawGlyph(glyphStyle(l.style), path[i])
+			}
 		}
 	}
 	if d.axis.zero {

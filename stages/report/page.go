@@ -196,7 +196,7 @@ func viewClaim(c Claim, a *answer) claimView {
 		v.Head = append(v.Head, plain(x))
 	}
 	for _, l := range a.Lines {
-		digits := decimals(l.finite())
+		digits := a.digits(l.Metric)
 		row := claimRow{Metric: l.Metric, Group: l.Group, Reading: l.Reading}
 		for i, cell := range l.cells {
 			out := claimCell{Text: "–"}

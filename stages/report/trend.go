@@ -36,7 +36,7 @@ func (c Claim) trend(frames frames) (*answer, error) {
 		if l.Group != "" {
 			group = " for " + l.Group
 		}
-		by := "by " + fixed(math.Abs(change), decimals(l.finite())) + group
+		by := "by " + fixed(math.Abs(change), a.digits(l.Metric)) + group
 		switch {
 		case change > 0:
 			rises = append(rises, by)
@@ -94,15 +94,6 @@ func (l line) change() (float64, bool) {
 	}
 	d := l.cells[len(l.cells)-1].mean - l.cells[0].mean
 	return d, !math.IsNaN(d)
-}
-
-// finite lists the means that were measured.
-func (l line) finite() []float64 {
-	var all []float64
-	for _, c := range l.measured() {
-		all = append(all, c.mean)
-	}
-	return all
 }
 
 // direction describes how means move from point to point.

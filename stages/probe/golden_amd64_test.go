@@ -1,0 +1,26 @@
+package probe
+
+import (
+	"testing"
+
+	"anneal/pipeline/pipelinetest"
+)
+
+// Equal configuration gives equal bytes. These digests are those of amd64: gonum's kernels and Go's math round otherwise
+// elsewhere. They change only together with a version: the kind's, or that of the arithmetic.
+func TestGolden(t *testing.T) {
+	r := pipelinetest.Run(t, kinds, 2, all, nil)
+	for output, want := range map[string]string{
+		"losses":       "265cb5e4d7cf76fb",
+		"separability": "0170ea1b7485f26b",
+		"spectrum":     "8edfc639c3d02287",
+		"samples":      "69e830e2709a142d",
+	} {
+		if got := r.Blob("probe.p", output).Digest.String()[:16]; got != want {
+			t.Errorf("%s is %s, want %s", output, got, want)
+		}
+	}
+	if got, want := r.Blob("probe.s", "scores").Digest.String()[:16], "e9a6ce7d1acc62d6"; got != want {
+		t.Errorf("scores is %s, want %s", got, want)
+	}
+}
