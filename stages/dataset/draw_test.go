@@ -20,7 +20,7 @@ func TestPermutationHasEachNumberOnce(t *testing.T) {
 }
 
 func TestLargePermutation(t *testing.T) {
-	const n = 95428956661682176 // words of 12 letters
+	const n uint64 = 1e18 + 1
 	order := permute(n, 1, "test")
 	var high int
 	seen := map[uint64]bool{}

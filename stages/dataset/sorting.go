@@ -2,15 +2,20 @@ package dataset
 
 import "slices"
 
-// Sorting asks for letters in the order of the alphabet; a letter may stand several times:
+// Sorting asks for letters, of a to j, in the order of the alphabet; a letter may stand several times:
 //
 //	sort dbcae
 //	abcde
 //
-// Each length is equally frequent, as far as there are enough words of that length.
+// The same letters in another order are another problem. Each length is equally frequent, as far as there are enough
+// words of that length.
 type Sorting struct {
 	Letters []int `hcl:"letters,optional"` // [least, most] letters
 }
+
+// alphabet is the number of letters to sort: of 5 out of 10, a model of 133,000 parameters learns most from 2,000
+// examples; of 5 out of 26, a third.
+const alphabet = 10
 
 // maxLetters keeps the number of problems within 62 bits.
 const maxLetters = 12
@@ -24,13 +29,13 @@ func (s *Sorting) groups() []group {
 	for n := s.Letters[0]; n <= s.Letters[1]; n++ {
 		size := uint64(1)
 		for range n {
-			size *= 26
+			size *= alphabet
 		}
 		groups = append(groups, group{size, func(index, _ uint64) problem {
 			word := make([]byte, n)
 			for i := range word {
-				word[i] = 'a' + byte(index%26)
-				index /= 26
+				word[i] = 'a' + byte(index%alphabet)
+				index /= alphabet
 			}
 			sorted := slices.Clone(word)
 			slices.Sort(sorted)
