@@ -83,12 +83,12 @@ func (d *Dataset) Check() error {
 		case first == "":
 			first = v.name
 		default:
-			return pipeline.Errorf(v.name, "a data set has one of source, addition, sorting and passages; this one has %s already", first)
+			return pipeline.Errorf(v.name, "cannot stand beside %s: a data set has one of source, addition, sorting and passages", first)
 		}
 	}
 	switch first {
 	case "":
-		return pipeline.Errorf("source", "a data set needs one of the attribute source and the blocks addition, sorting and passages")
+		return pipeline.Errorf("source", "is needed, or else a block addition, sorting or passages")
 	case "source":
 		return d.checkText()
 	}
@@ -99,18 +99,18 @@ func (d *Dataset) Check() error {
 func (d *Dataset) checkText() error {
 	var errs []error
 	if d.Split == nil {
-		errs = append(errs, pipeline.Errorf("split", "a source needs a split block, which says how much of it is held out for validation"))
+		errs = append(errs, pipeline.Errorf("split", "is needed beside source: it says how much of the text is held out for validation"))
 	} else {
 		errs = append(errs, pipeline.Within("split", d.Split.Check()))
 	}
 	if d.Examples != 0 {
-		errs = append(errs, pipeline.Errorf("examples", "a text has none: this is for addition, sorting and passages"))
+		errs = append(errs, pipeline.Errorf("examples", "is for addition, sorting and passages: a text has none"))
 	}
 	if d.Seed != 0 {
 		errs = append(errs, pipeline.Errorf("seed", "is for addition, sorting and passages; a text has the seed of its split block"))
 	}
 	if !reflect.DeepEqual(d.Template, defaultTemplate()) {
-		errs = append(errs, pipeline.Errorf("template", "a text has none: this is for addition, sorting and passages"))
+		errs = append(errs, pipeline.Errorf("template", "is for addition, sorting and passages: a text has none"))
 	}
 	return errors.Join(errs...)
 }

@@ -52,8 +52,8 @@ func (t *Template) fill(p problem) (artifacts.Example, error) {
 		Label:    p.label,
 	}
 	if got := artifacts.ExtractAnswer(e.Extract, e.Response, e.Stop); got != e.Answer {
-		return e, pipeline.Errorf("template", "the answer to %q is %q, but %q up to %q in %q gives %q",
-			e.Prompt, e.Answer, t.Answer, e.Stop, e.Response, got)
+		return e, pipeline.Errorf("template", "hides an answer: of the response %q, %q up to %q is %q, not %q",
+			e.Response, t.Answer, e.Stop, got, e.Answer)
 	}
 	return e, nil
 }

@@ -47,7 +47,7 @@ func (d *Dataset) runText(ctx context.Context, t *pipeline.Task) error {
 		}
 		text, err := readSource(t.File(file))
 		if err != nil {
-			return pipeline.Errorf("source", "element %d, %s %q, %s", i, file.Source, file.Name, err)
+			return pipeline.Errorf("source", "names %s %q, element %d, which %s", file.Source, file.Name, i, err)
 		}
 		kept, held := d.Split.split(text, i)
 		train, validation = append(train, kept...), append(validation, held...)
@@ -56,7 +56,7 @@ func (d *Dataset) runText(ctx context.Context, t *pipeline.Task) error {
 			i, file.Source, file.Name, len(text), len(kept), len(held))
 	}
 	if len(validation) == 0 {
-		return pipeline.Errorf("split.size", "blocks of %d bytes leave nothing for validation: no source is longer than one, and they have %d bytes together", d.Split.Size, total)
+		return pipeline.Errorf("split.size", "is %d, which leaves nothing for validation: no source is longer than one block, and all have %d bytes together", d.Split.Size, total)
 	}
 	if err := artifacts.WriteText(t.Output("train"), train); err != nil {
 		return err
