@@ -130,6 +130,9 @@ func (c Claim) criterion(k Criterion, frames frames) ([]line, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := errors.Join(f.need("metric", k.Metric), f.need("over", k.Over...)); err != nil {
+		return nil, err
+	}
 	var by []string
 	for _, n := range c.Within {
 		if f.column(n) != nil {
@@ -229,8 +232,32 @@ func (l line) only(value any) line {
 	return l
 }
 
+// columns demands the axis of every table that the claim uses, and of some of them each column it looks within.
+func (c Claim) columns(frames frames) error {
+	found := make([]bool, len(c.Within))
+	for _, u := range c.reads() {
+		f, err := frames.get(u.table)
+		if err != nil {
+			return err
+		}
+		if err := f.need("along", c.Along); err != nil {
+			return err
+		}
+		for i, n := range c.Within {
+			found[i] = found[i] || f.column(n) != nil
+		}
+	}
+	if i := slices.Index(found, false); i >= 0 {
+		return pipeline.Errorf("within", "no table of the claim has a column %s", c.Within[i])
+	}
+	return nil
+}
+
 // answer reads the numbers for a claim.
 func (c Claim) answer(frames frames) (*answer, error) {
+	if err := c.columns(frames); err != nil {
+		return nil, err
+	}
 	switch {
 	case c.Base != nil:
 		return c.reversals(frames)

@@ -55,6 +55,13 @@ func lowerBetter(better, metric string) bool {
 
 // frame computes the comparison.
 func (c Compare) frame(before, after *frame) (*frame, error) {
+	if err := errors.Join(before.need("on", c.On...), after.need("on", c.On...), after.need("best_over", c.BestOver...),
+		before.need("metric", c.Metric), after.need("metric", c.Metric)); err != nil {
+		return nil, err
+	}
+	if len(c.BestOver) > 0 && after.column("split") == nil {
+		return nil, pipeline.Errorf("best_over", "table %s has no column split to choose by %s on", after.name, c.ChosenOn)
+	}
 	lower := lowerBetter(c.Better, c.Metric)
 	befores, err := before.means(query{metric: c.Metric, by: c.On, unit: "seed", where: c.Where})
 	if err != nil {

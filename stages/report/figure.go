@@ -95,6 +95,10 @@ func (f Figure) chart(frames frames) (*chart, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := errors.Join(t.need("x", f.X), t.need("y", f.Y), t.need("with", f.With...), t.need("lines", f.Lines),
+		t.need("facet", f.Facet), t.need("over", f.Over...), t.need("error", f.Error)); err != nil {
+		return nil, err
+	}
 	by := slices.DeleteFunc([]string{f.Facet, f.Lines}, func(s string) bool { return s == "" })
 	metrics := append([]string{f.Y}, f.With...)
 	c := &chart{}
@@ -112,11 +116,7 @@ func (f Figure) chart(frames frames) (*chart, error) {
 				continue
 			}
 			if len(cell.rows) == 1 && metric == f.Y && f.Error != "" {
-				e := t.column(f.Error)
-				if e == nil {
-					return nil, pipeline.Errorf("error", "table %s has no column %s; it has %s", t.name, f.Error, t.names())
-				}
-				p.err, _ = e.float(cell.rows[0])
+				p.err, _ = t.column(f.Error).float(cell.rows[0])
 			}
 			if len(cell.units) > 1 {
 				for _, u := range cell.units {

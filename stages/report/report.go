@@ -16,7 +16,7 @@ import (
 )
 
 // Kind is registered as "report".
-var Kind = &pipeline.Kind{Name: "report", Version: 1, New: func() pipeline.Stage { return &Report{} }}
+var Kind = &pipeline.Kind{Name: "report", Version: 1, New: func() pipeline.Stage { return &Report{Title: "Report"} }}
 
 // Report is the configuration of a report: blocks over rows. Tables and comparisons are what claims and figures read;
 // each is left as a Parquet file too. Blocks appear on the page in the order of the file.

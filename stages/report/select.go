@@ -82,6 +82,16 @@ func values(c *column) string {
 	return strings.Join(all, ", ")
 }
 
+// need blames the field for the first of the columns it names that the frame does not have. An empty name is none.
+func (f *frame) need(field string, columns ...string) error {
+	for _, n := range columns {
+		if n != "" && f.column(n) == nil {
+			return pipeline.Errorf(field, "table %s has no column %s; it has %s", f.name, n, f.names())
+		}
+	}
+	return nil
+}
+
 // query asks for means of a metric.
 type query struct {
 	metric string
@@ -115,10 +125,8 @@ func (f *frame) means(q query) ([]cell, error) {
 	if q.along != "" {
 		grouped = append(grouped, q.along)
 	}
-	for _, n := range slices.Concat(grouped, q.over, []string{q.metric}) {
-		if f.column(n) == nil {
-			return nil, pipeline.Errorf("", "table %s has no column %s; it has %s", f.name, n, f.names())
-		}
+	if err := f.need("", slices.Concat(grouped, q.over, []string{q.metric})...); err != nil {
+		return nil, err
 	}
 	metric := f.column(q.metric)
 	if !metric.numeric() {
