@@ -27,8 +27,9 @@ var Kind = &pipeline.Kind{Name: "finetune", Version: 1, Numbers: lm.Numbers, New
 
 // Finetune trains on examples. A sequence is an example's prompt and response, each encoded by itself with the
 // vocabulary of the weights; only the response's tokens count in the loss. Shape and context are those of the weights.
-// The optimizer starts anew. Each epoch reads all examples once, in an order drawn from the seed; its last batch may be
-// smaller. The validation loss, if any, is measured on all validation examples after every epoch.
+// The optimizer starts anew. Each epoch reads all examples once, in an order drawn from the seed. Batches run on from one
+// epoch into the next, and the last one of all is filled up with examples of another, so that every step weighs the
+// same. The validation loss, if any, is measured on all validation examples, once an epoch.
 type Finetune struct {
 	From       pipeline.Ref `hcl:"from" artifact:"weights"` // the last save point, where there are several
 	Examples   pipeline.Ref `hcl:"examples" artifact:"examples"`
@@ -83,17 +84,20 @@ func (s *Finetune) Run(ctx context.Context, t *pipeline.Task) error {
 			return pipeline.Errorf("validation", "%s", err)
 		}
 	}
-	epoch := (len(examples) + s.Batch - 1) / s.Batch
-	fmt.Fprintf(t.Log, "from step %d; %d examples, %d steps an epoch\n", model.Save.Step, len(examples), epoch)
+	fmt.Fprintf(t.Log, "from step %d; %d examples\n", model.Save.Step, len(examples))
+	steps := s.steps(s.Epochs * len(examples))
 	return training.Run(ctx, t, training.Plan{
 		Net:        model.Net,
 		Vocabulary: model.Merges,
 		Optimizer:  s.AdamW, Schedule: s.Schedule,
-		Data: data, Steps: s.Epochs * epoch,
-		Save:       []int{s.Epochs * epoch},
-		Validation: validation, EvaluateEvery: epoch,
+		Data: data, Steps: steps,
+		Save:       []int{steps},
+		Validation: validation, EvaluateEvery: s.steps(len(examples)),
 	})
 }
+
+// steps returns how many batches so many examples make, the last one filled up.
+func (s *Finetune) steps(examples int) int { return (examples + s.Batch - 1) / s.Batch }
 
 // encode reads the examples at path, the artifact of the field named. Examples that do not fit the model's context are
 // counted and refused.

@@ -6,7 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"slices"
 	"time"
 
 	"anneal/artifacts"
@@ -15,9 +15,9 @@ import (
 	"anneal/stages/internal/weights"
 )
 
-// RowEvery is how many steps a row of metrics sums up: fine enough for a curve of a training of a hundred steps, and
+// rowEvery is how many steps a row of metrics sums up at most: fine enough for a curve of a training of a hundred steps, and
 // few rows for one of many thousands.
-const RowEvery = 10
+const rowEvery = 10
 
 // Outputs of a training stage.
 var Outputs = []pipeline.Output{{Name: "weights", Type: "weights"}, {Name: "metrics", Type: "table"}}
@@ -49,7 +49,7 @@ func Run(ctx context.Context, t *pipeline.Task, p Plan) error {
 		Optimizer: p.Optimizer, Schedule: p.Schedule, Steps: p.Steps,
 		Data:       p.Data,
 		Validation: p.Validation, EvaluateEvery: p.EvaluateEvery,
-		RowEvery: RowEvery,
+		RowEvery: 1, // of which the recorder makes rows that end at save points too
 		Save:     p.Save,
 		OnRow:    r.row, OnSave: r.save, OnStep: r.step,
 		Cores: t.Cores,
@@ -67,6 +67,8 @@ type recorder struct {
 	plan    *Plan
 	weights *weights.Writer
 	rows    []artifacts.TrainingRow
+	lossSum float64 // over the tokens since the newest row
+	tokens  int64   // of all steps
 
 	started time.Time
 	speed   float64 // tokens a second up to the newest row
@@ -80,36 +82,56 @@ func (r *recorder) step(step int, loss float64) {
 	r.task.Progress(step, r.plan.Steps, values)
 }
 
-func (r *recorder) row(row lm.Row) error {
-	stored := artifacts.TrainingRow{
-		Step: int64(row.Step), Tokens: row.Tokens, Epochs: row.Epochs,
-		LearningRate: row.LearningRate,
-		TrainLoss:    row.TrainLoss,
-		GradientNorm: row.GradientNorm, WeightNorm: row.WeightNorm,
+// row takes the metrics of one step. A row of the artifact ends every rowEvery steps, at evaluations, at save points,
+// where it evaluates too, and at the last step.
+func (r *recorder) row(step lm.Row) error {
+	r.lossSum += float64(step.TrainLoss * float64(step.Tokens-r.tokens))
+	r.tokens = step.Tokens
+	saved := slices.Contains(r.plan.Save, step.Step)
+	if saved && !step.Evaluated {
+		step.ValidationLoss, step.Evaluated = r.validate()
 	}
-	if row.Evaluated {
-		stored.ValidationLoss = &row.ValidationLoss
-		fmt.Fprintf(r.task.Log, "step %d of %d: train loss %.4f, validation loss %.4f\n", row.Step, r.plan.Steps, row.TrainLoss, row.ValidationLoss)
+	if !saved && !step.Evaluated && step.Step != r.plan.Steps && step.Step%rowEvery != 0 {
+		return nil
 	}
-	r.rows = append(r.rows, stored)
-	r.speed = float64(row.Tokens) / math.Max(time.Since(r.started).Seconds(), 1e-3)
+	before := int64(0)
+	if n := len(r.rows); n > 0 {
+		before = r.rows[n-1].Tokens
+	}
+	row := artifacts.TrainingRow{
+		Step: int64(step.Step), Tokens: step.Tokens, Epochs: step.Epochs,
+		LearningRate: step.LearningRate,
+		TrainLoss:    r.lossSum / float64(step.Tokens-before),
+		GradientNorm: step.GradientNorm, WeightNorm: step.WeightNorm,
+	}
+	r.lossSum = 0
+	if step.Evaluated {
+		row.ValidationLoss = &step.ValidationLoss
+		fmt.Fprintf(r.task.Log, "step %d of %d: train loss %.4f, validation loss %.4f\n", row.Step, r.plan.Steps, row.TrainLoss, *row.ValidationLoss)
+	}
+	r.rows = append(r.rows, row)
+	r.speed = float64(row.Tokens) / max(time.Since(r.started).Seconds(), 1e-3)
 	return nil
 }
 
-// save keeps the parameters with the losses of the newest row. Where that row has no validation loss, because the step
-// is not one of evaluation, it evaluates.
+// validate returns the validation loss, if there is a validation set.
+func (r *recorder) validate() (loss float64, ok bool) {
+	if len(r.plan.Validation) == 0 {
+		return 0, false
+	}
+	return r.plan.Net.MeanLoss(r.plan.Validation), true
+}
+
+// save keeps the parameters with the losses of the row that ends here. Before the first step there is none.
 func (r *recorder) save(step int) error {
 	s := artifacts.Save{Step: int64(step)}
-	if n := len(r.rows); n > 0 {
-		newest := r.rows[n-1]
-		s.Tokens, s.TrainLoss = newest.Tokens, &newest.TrainLoss
-		if newest.Step == s.Step {
-			s.ValidationLoss = newest.ValidationLoss
+	if step == 0 {
+		if loss, ok := r.validate(); ok {
+			s.ValidationLoss = &loss
 		}
-	}
-	if s.ValidationLoss == nil && len(r.plan.Validation) > 0 {
-		loss := r.plan.Net.MeanLoss(r.plan.Validation)
-		s.ValidationLoss = &loss
+	} else {
+		row := r.rows[len(r.rows)-1]
+		s.Tokens, s.TrainLoss, s.ValidationLoss = row.Tokens, &row.TrainLoss, row.ValidationLoss
 	}
 	fmt.Fprintf(r.task.Log, "step %d of %d: weights saved\n", step, r.plan.Steps)
 	return r.weights.Save(s)
