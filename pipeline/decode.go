@@ -16,8 +16,9 @@ import (
 // decoder fills a stage's struct from a block's body. gohcl names the schema; the values are decoded here because a
 // field may hold an artifact or a source, because null means unset, and because every field's place is kept.
 type decoder struct {
-	ctx  *hcl.EvalContext
-	node *Node
+	ctx     *hcl.EvalContext
+	node    *Node
+	unknown map[string]bool // fields whose value builds on something that is wrong, and has been said to be
 }
 
 // body decodes a body into a struct that holds its defaults. path is the block's HCL name, "" at the top.
@@ -40,6 +41,10 @@ func (d *decoder) body(body hcl.Body, into reflect.Value, path string) hcl.Diagn
 			val, moreDiags := attr.Expr.Value(d.ctx)
 			diags = append(diags, moreDiags...)
 			if moreDiags.HasErrors() {
+				continue
+			}
+			if !val.IsWhollyKnown() {
+				d.unknown[at] = true
 				continue
 			}
 			if val.IsNull() { // unset
@@ -198,9 +203,6 @@ func plainValue(v reflect.Value, val cty.Value) error {
 	got, err := convert.Convert(val, want)
 	if err != nil {
 		return fmt.Errorf("takes %s, not %s", want.FriendlyName(), describe(val))
-	}
-	if !got.IsWhollyKnown() {
-		return fmt.Errorf("is not known")
 	}
 	if want.IsListType() {
 		for it := got.ElementIterator(); it.Next(); {

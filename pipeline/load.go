@@ -198,26 +198,19 @@ func (c *Config) graph(name string) (*Graph, hcl.Diagnostics) {
 	diags = append(diags, moreDiags...)
 
 	g := &Graph{Name: name, config: c}
-	values := map[string]cty.Value{} // of items; an item with an error has none, and what needs it is left out silently
+	values := map[string]cty.Value{} // of items; of one with an error, an unknown, so that what builds on it is still checked
 	for _, it := range order {
-		if slices.ContainsFunc(it.needs, func(n string) bool { _, ok := values[n]; return !ok }) {
-			continue
-		}
 		ctx := c.context(it, values)
 		if it.local != nil {
 			v, moreDiags := it.local.Expr.Value(ctx)
 			diags = append(diags, moreDiags...)
-			if !moreDiags.HasErrors() {
-				values[it.name] = v
-			}
+			values[it.name] = v
 			continue
 		}
 		v, nodes, moreDiags := c.block(it, ctx)
 		diags = append(diags, moreDiags...)
-		if !moreDiags.HasErrors() {
-			values[it.name] = v
-			g.Nodes = append(g.Nodes, nodes...)
-		}
+		values[it.name] = v
+		g.Nodes = append(g.Nodes, nodes...)
 	}
 	return g, diags
 }
@@ -287,7 +280,6 @@ func (c *Config) references(it *item, items map[string]*item) (diags hcl.Diagnos
 		case root == "var":
 			if !c.vars.Type().HasAttribute(second) {
 				diags = append(diags, problem(t.SourceRange(), "Unknown reference", "There is no variable %q.%s", second, Nearest(second, sortedKeys(c.vars.Type().AttributeTypes()))))
-				it.needs = append(it.needs, "var."+second) // never there: leaves out what builds on it
 			}
 		case root == "local" || isKind:
 			name := root + "." + second
@@ -378,7 +370,10 @@ func (c *Config) context(it *item, values map[string]cty.Value) *hcl.EvalContext
 		if groups[root] == nil {
 			groups[root] = map[string]cty.Value{}
 		}
-		groups[root][name] = values[need]
+		groups[root][name] = cty.DynamicVal
+		if v, ok := values[need]; ok {
+			groups[root][name] = v
+		}
 	}
 	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{"var": c.vars}, Functions: functions}
 	for root, members := range groups {
@@ -387,54 +382,73 @@ func (c *Config) context(it *item, values map[string]cty.Value) *hcl.EvalContext
 	return ctx
 }
 
-// block decodes a stage block into its nodes, and into the value by which other blocks see it.
+// block decodes a stage block into its nodes, and into the value by which other blocks see it: unknown where something
+// is wrong with the block, or with what it builds on.
 func (c *Config) block(it *item, ctx *hcl.EvalContext) (cty.Value, []*Node, hcl.Diagnostics) {
 	meta := &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "for_each"}}}
 	content, rest, diags := it.block.Body.PartialContent(meta)
 	forEach, swept := content.Attributes["for_each"]
 	if !swept {
 		n, moreDiags := c.node(it, rest, ctx, it.name, nil)
-		if diags = append(diags, moreDiags...); diags.HasErrors() {
-			return cty.NilVal, nil, diags
+		if diags = append(diags, moreDiags...); n == nil {
+			return cty.DynamicVal, nil, diags
 		}
 		return n.value(), []*Node{n}, diags
 	}
 	v, moreDiags := forEach.Expr.Value(ctx)
-	if diags = append(diags, moreDiags...); diags.HasErrors() {
-		return cty.NilVal, nil, diags
-	}
-	all, err := instances(v)
-	if err != nil {
-		return cty.NilVal, nil, append(diags, problem(forEach.Expr.Range(), "Invalid for_each", "%s.", err))
+	diags = append(diags, moreDiags...)
+	all := []instance{{}} // stands for instances that are not known
+	known := v.IsWhollyKnown() && !moreDiags.HasErrors()
+	if known {
+		var err error
+		if all, err = instances(v); err != nil {
+			known = false
+			diags = append(diags, problem(forEach.Expr.Range(), "Invalid for_each", "%s.", err))
+			all = []instance{{}}
+		}
 	}
 	var nodes []*Node
 	elements := map[string]cty.Value{}
 	for _, i := range all {
 		child := ctx.NewChild()
-		child.Variables = map[string]cty.Value{"each": i.each()}
+		child.Variables = map[string]cty.Value{"each": cty.DynamicVal}
+		if known {
+			child.Variables["each"] = i.each()
+		}
 		n, moreDiags := c.node(it, rest, child, it.name+"["+i.point.String()+"]", i.point)
 		diags = append(diags, moreDiags...)
-		if !moreDiags.HasErrors() {
-			nodes = append(nodes, n)
-			elements[i.key] = n.value()
+		if n == nil {
+			known = false
+			continue
 		}
+		nodes = append(nodes, n)
+		elements[i.key] = n.value()
+	}
+	if !known {
+		return cty.DynamicVal, nodes, diags
 	}
 	return cty.ObjectVal(elements), nodes, diags
 }
 
-// node decodes one instance.
+// node decodes one instance: nil where something is wrong with it, or not known.
 func (c *Config) node(it *item, body hcl.Body, ctx *hcl.EvalContext, addr string, point Point) (*Node, hcl.Diagnostics) {
 	kind := c.kinds[it.block.Type]
 	n := &Node{Addr: addr, Block: it.name, Kind: kind, Point: point, Stage: kind.New(), header: it.block.DefRange(), fields: map[string]hcl.Range{}}
-	d := &decoder{ctx, n}
+	d := &decoder{ctx: ctx, node: n, unknown: map[string]bool{}}
 	diags := d.body(body, structOf(n.Stage), "")
 	if diags.HasErrors() {
 		return nil, diags
 	}
 	if checker, ok := n.Stage.(Checker); ok {
-		if err := checker.Check(); err != nil {
-			return nil, append(diags, n.blame("Unsuitable value", err)...)
+		for _, err := range flatten(checker.Check()) {
+			var f *FieldError
+			if len(d.unknown) == 0 || errors.As(err, &f) && n.says(f.Field) && !d.unknown[f.Field] {
+				diags = append(diags, n.blame("Unsuitable value", err)...)
+			}
 		}
+	}
+	if diags.HasErrors() || len(d.unknown) > 0 {
+		return nil, diags
 	}
 	for i := range n.files {
 		x := &n.files[i]

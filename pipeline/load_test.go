@@ -107,21 +107,27 @@ func TestAllAtOnce(t *testing.T) {
   }
   upper "u" {
     from = word.none.out
+    form = 2 # is checked although the line above has no value
+  }
+  upper "t" {
+    for_each = word.w
+    from     = each.value.out
+    farm     = 3 # is checked although there are no instances
   }
   word "v" {
     weight = "much"
   }
 }`, nil)
 	var last int
-	for _, want := range []string{`"wieght"`, "word.none", `"much"`} {
+	for _, want := range []string{`"wieght"`, "word.none", `"form"`, `"farm"`, `"much"`} {
 		i := strings.Index(got, want)
 		if i < last {
 			t.Errorf("%s is not where its line is:\n%s", want, got)
 		}
 		last = i
 	}
-	if n := strings.Count(got, "Error: "); n != 3 {
-		t.Errorf("%d errors, not 3:\n%s", n, got)
+	if n := strings.Count(got, "Error: "); n != 5 {
+		t.Errorf("%d errors, not 5:\n%s", n, got)
 	}
 }
 

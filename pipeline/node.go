@@ -72,6 +72,12 @@ func (n *Node) output(name string) string {
 	return ""
 }
 
+// says tells whether the file gives the field a value.
+func (n *Node) says(field string) bool {
+	_, ok := n.fields[field]
+	return ok
+}
+
 // where returns the place in the file that says the field, or the nearest block around it.
 func (n *Node) where(field string) hcl.Range {
 	for {

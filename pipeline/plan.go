@@ -273,8 +273,8 @@ func orNone(s string) string {
 
 // orDefault prints what holds where a file says nothing about an attribute.
 func orDefault(defaults map[string]string, name string) string {
-	if v, ok := defaults[name]; ok && v != "" {
-		return v + " (default)"
+	if v := defaults[name]; v != "" {
+		return v
 	}
 	return "unset"
 }

@@ -149,8 +149,8 @@ upper "u" {
 		want          []string
 	}{
 		"changed":       {two, strings.Replace(two, "a b", "c", 1), nil, []string{"run word.w: text: a b → c", "maybe upper.u: waits for word.w"}},
-		"removed":       {two, strings.Replace(two, `text = "a b"`, "", 1), nil, []string{"run word.w: text: a b → a (default)"}},
-		"added":         {two, strings.Replace(two, `text = "a b"`, "text = \"a b\"\nweight = 3", 1), nil, []string{"run word.w: weight: 0 (default) → 3"}},
+		"removed":       {two, strings.Replace(two, `text = "a b"`, "", 1), nil, []string{"run word.w: text: a b → a"}},
+		"added":         {two, strings.Replace(two, `text = "a b"`, "text = \"a b\"\nweight = 3", 1), nil, []string{"run word.w: weight: 0 → 3"}},
 		"block added":   {two, strings.Replace(two, `text = "a b"`, "text = \"a b\"\ntwice {}", 1), nil, []string{"run word.w: twice: unset → present"}},
 		"other input":   {two + "\nword \"v\" {}", strings.Replace(two, "word.w.out", "word.v.out", 1) + "\nword \"v\" {}", nil, []string{"run upper.u: from: content of word.v.out changed"}},
 		"file":          {two + "\nword \"f\" {\nfile = [\"f.txt\"]\n}", two + "\nword \"f\" {\nfile = [\"f.txt\"]\n}", func(s *study) { s.file("f.txt", "new") }, []string{"run word.f: file.0: content changed"}},
