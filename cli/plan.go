@@ -93,14 +93,19 @@ func (c *command) planText(g *pipeline.Graph, steps []pipeline.Step) error {
 			why = slices.DeleteFunc(slices.Clone(why), func(w string) bool { return strings.HasPrefix(w, pipeline.WaitsFor) })
 		}
 		fmt.Fprintf(c.stdout, "%s%6s%s %s", colors[s.Do], s.Do, tint.reset, s.Node.Addr)
-		if len(why) == 1 && len(s.Node.Addr)+len(why[0]) < c.width()-10 {
-			fmt.Fprintf(c.stdout, " %s(%s)%s", tint.dim, why[0], tint.reset)
-			why = nil
+		text := strings.Join(why, "; ")
+		switch width := c.width(); {
+		case text == "":
+		case len(s.Node.Addr)+len(text) < width-10:
+			fmt.Fprintf(c.stdout, " %s(%s)%s", tint.dim, text, tint.reset)
+		case len(text) < width-8:
+			fmt.Fprintf(c.stdout, "\n       %s%s%s", tint.dim, text, tint.reset)
+		default:
+			for _, w := range why {
+				fmt.Fprintf(c.stdout, "\n       %s%s%s", tint.dim, w, tint.reset)
+			}
 		}
 		fmt.Fprintln(c.stdout)
-		for _, w := range why {
-			fmt.Fprintf(c.stdout, "       %s%s%s\n", tint.dim, w, tint.reset)
-		}
 	}
 	fmt.Fprintf(c.stdout, "\n%s%s%s: ", tint.bold, g.Name, tint.reset)
 	if counts[pipeline.Run]+counts[pipeline.Maybe] == 0 {

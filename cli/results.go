@@ -34,8 +34,10 @@ func (c *command) writeResults(g *pipeline.Graph, out *pipeline.Outcome, st *sto
 			}
 		}
 	}
-	for _, addr := range missing {
-		fmt.Fprintf(c.stderr, "%s was not made; what stands under results/%s is older than this run.\n", addr, g.Name)
+	if _, err := os.Stat(filepath.Join(c.root(), "results", g.Name)); err == nil {
+		for _, addr := range missing {
+			fmt.Fprintf(c.stderr, "%s was not made; what stands under results/%s is older than this run.\n", addr, g.Name)
+		}
 	}
 	for _, r := range reports {
 		dir := filepath.Join(c.root(), "results", g.Name)

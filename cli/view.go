@@ -22,9 +22,14 @@ type lineView struct {
 }
 
 func (v *lineView) event(e pipeline.Event) {
-	if e.Action != "progress" || e.Text != "" {
+	if speaks(e) {
 		fmt.Fprintln(v.out, v.line(e))
 	}
+}
+
+// speaks tells whether people want a line of their own for e. Of what an interruption leaves undone the summary tells.
+func speaks(e pipeline.Event) bool {
+	return e.Action != "progress" && e.Text != pipeline.Interrupted || e.Action == "progress" && e.Text != ""
 }
 
 func (v *lineView) close() {}
@@ -125,7 +130,9 @@ func (v *liveView) event(e pipeline.Event) {
 		if i >= 0 && e.Action != "progress" {
 			v.running = slices.Delete(v.running, i, i+1)
 		}
-		v.draw(v.lines.line(e) + "\n")
+		if speaks(e) {
+			v.draw(v.lines.line(e) + "\n")
+		}
 	}
 }
 

@@ -185,7 +185,7 @@ func (d *decoder) leaf(v reflect.Value, f field, val cty.Value, at string) error
 	}
 	in := input{field: at, ref: ref}
 	if v.Type() == rowField {
-		in.point = ref.Node.Point
+		in.row, in.point = true, ref.Node.Point
 		v.Set(reflect.ValueOf(Row{ref, ref.Node.Point}))
 	} else {
 		v.Set(reflect.ValueOf(ref))

@@ -38,7 +38,8 @@ type Node struct {
 type input struct {
 	field string
 	ref   Ref
-	point Point // only of a Row
+	row   bool
+	point Point // of a row
 }
 
 // external is one field, or one element of one, that reads bytes from outside the graph.

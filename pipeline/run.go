@@ -31,6 +31,9 @@ type Event struct {
 	*Summary
 }
 
+// Interrupted is the text of the events of stages that a run no longer came to.
+const Interrupted = "interrupted"
+
 // Summary counts what became of a run's nodes.
 type Summary struct {
 	Ran     int     `json:"ran"`
@@ -248,7 +251,7 @@ func (r *runner) schedule(ctx context.Context, jobs int, out *Outcome) {
 	for _, n := range nodes {
 		if !settled[n] {
 			out.Skipped++
-			r.emit(Event{Addr: n.Addr, Action: "skip", Text: "interrupted"})
+			r.emit(Event{Addr: n.Addr, Action: "skip", Text: Interrupted})
 		}
 	}
 }

@@ -115,7 +115,7 @@ cached word.w[weight=1]:
 cached upper.u[weight=0]:
 maybe upper.u[weight=0.2]: new point; against [weight=0.1]; waits for word.w[weight=0.2]
 cached upper.u[weight=1]:
-run collect.c: table.all.from.1.weight: 0.1 → 0.2; waits for upper.u[weight=0.2]
+run collect.c: table.all.from: [weight=0.1] → [weight=0.2]; waits for upper.u[weight=0.2]
 `)
 	expect(t, s.run(edited), `cached word.w[weight=0]
 cached word.w[weight=1]
@@ -131,6 +131,40 @@ func expect(t *testing.T, got, want string) {
 	t.Helper()
 	if got != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+}
+
+// TestRowReasons: what changes in a list of rows is told by their points, not by where they stand.
+func TestRowReasons(t *testing.T) {
+	const blocks = `
+word "w" {
+  for_each = grid({ task = ["a", "b"], weight = [VALUES] })
+  text     = "${each.value.task}${each.value.weight}TEXT"
+}
+collect "c" {
+  table "one" { from = [for w in word.w : w.out] }
+  table "two" { from = ORDER([for w in word.w : w.out]) }
+}`
+	write := func(values, text, order string) string {
+		return strings.NewReplacer("VALUES", values, "TEXT", text, "ORDER", order).Replace(blocks)
+	}
+	for name, c := range map[string]struct{ before, after, want string }{
+		"added": {write("1", "", ""), write("1, 2", "", ""),
+			`run collect.c: table.one.from, table.two.from: with [task="a",weight=2], [task="b",weight=2]; waits`},
+		"removed": {write("1, 2", "", ""), write("2", "", ""),
+			`run collect.c: table.one.from, table.two.from: without [task="a",weight=1], [task="b",weight=1]`},
+		"content": {write("1", "", ""), write("1", "x", ""),
+			`maybe collect.c: waits for`},
+		"order": {write("1", "", ""), write("1", "", "reverse"),
+			`run collect.c: table.two.from: another order`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStudy(t)
+			s.run(c.before)
+			if got := s.plan(c.after); !strings.Contains(got, c.want) {
+				t.Errorf("does not say %q:\n%s", c.want, got)
+			}
+		})
 	}
 }
 
