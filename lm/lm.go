@@ -19,6 +19,9 @@ type FieldError struct{ Field, Text string }
 
 func (e *FieldError) Error() string { return e.Field + ": " + e.Text }
 
+// Blame returns the field and what is wrong with it: how other packages tell a blamed field without knowing this type.
+func (e *FieldError) Blame() (field, text string) { return e.Field, e.Text }
+
 // problems collects field errors.
 type problems []error
 

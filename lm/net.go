@@ -19,6 +19,11 @@ type Parameter struct {
 	Value *tensor.Dense
 }
 
+// NewParameter returns a parameter that shares values, as many as the product of shape. Another number of them panics.
+func NewParameter(name string, shape []int, values []float32) Parameter {
+	return Parameter{name, tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values))}
+}
+
 // data returns the numbers of a parameter.
 func (p Parameter) data() []float32 { return p.Value.Data().([]float32) }
 
@@ -66,7 +71,7 @@ func bind(m Model, tensors []Parameter) matrices {
 func zeros(shapes []Shape) []Parameter {
 	var p []Parameter
 	for _, s := range shapes {
-		p = append(p, Parameter{s.Name, tensor.New(tensor.WithShape(s.Dims...), tensor.WithBacking(make([]float32, s.size())))})
+		p = append(p, NewParameter(s.Name, s.Dims, make([]float32, s.size())))
 	}
 	return p
 }

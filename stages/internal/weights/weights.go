@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"gorgonia.org/tensor"
-
 	"anneal/artifacts"
 	"anneal/lm"
 	"anneal/lm/bpe"
@@ -42,7 +40,7 @@ func Load(path string) (*Model, error) {
 	defer stored.Close() // lm.Load copies
 	var values []lm.Parameter
 	for _, p := range stored.List {
-		values = append(values, lm.Parameter{Name: p.Name, Value: tensor.New(tensor.WithShape(p.Shape...), tensor.WithBacking(p.Values))})
+		values = append(values, lm.NewParameter(p.Name, p.Shape, p.Values))
 	}
 	net, err := lm.Load(shape, w.VocabularySize, w.Context, values)
 	if err != nil {
