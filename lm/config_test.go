@@ -21,7 +21,11 @@ func fields(err error) string {
 				}
 				return
 			}
-			names = append(names, e.Field)
+			field, text := e.Blame()
+			if field+": "+text != e.Error() {
+				field += " with another text"
+			}
+			names = append(names, field)
 		}
 	}
 	walk(err)
@@ -49,6 +53,7 @@ func TestChecks(t *testing.T) {
 		{model(func(m *Model) { m.KVHeads = -1 }), "kv_heads"},
 		{model(func(m *Model) { m.Family = "gpt" }), "family"},
 		{model(func(m *Model) { m.NormEps, m.RopeTheta = nan, nan }), "norm_eps rope_theta"},
+		{model(func(m *Model) { m.NormEps = 1e-60 }), "norm_eps"},
 		{adamw(func(a *AdamW) {}), ""},
 		{adamw(func(a *AdamW) { a.LearningRate, a.WeightDecay, a.Clip = -1, -1, -1 }), "learning_rate weight_decay clip"},
 		{adamw(func(a *AdamW) { a.LearningRate, a.WeightDecay, a.Clip, a.Eps = nan, nan, nan, nan }), "learning_rate weight_decay eps clip"},
@@ -217,8 +222,10 @@ func TestBlocks(t *testing.T) {
 	if !slices.Equal(again.Tokens[:1], []int32{4 * seen[6]}) || b.Epochs(7) != 2 {
 		t.Error("a step depends on those before it")
 	}
-	if _, err := NewBlocks(ids[:3], 3, 2, 9); err == nil {
-		t.Error("a text shorter than one context was accepted")
+	for _, c := range []struct{ tokens, context, batch int }{{3, 3, 2}, {0, 1, 1}, {28, math.MaxInt, 1}, {28, 0, 1}, {28, -5, 1}, {28, 3, 0}} {
+		if _, err := NewBlocks(ids[:c.tokens], c.context, c.batch, 9); err == nil {
+			t.Errorf("%+v was accepted", c)
+		}
 	}
 	e, err := EvaluationBlocks(ids, 3, 2, 3)
 	if err != nil || len(e) != 2 || fmt.Sprint(e[0].Tokens, e[1].Tokens) != "[0 1 2 8 9 10] [16 17 18]" {

@@ -56,15 +56,14 @@ type Blocks struct {
 
 // NewBlocks returns a source of batches of that many blocks, in an order drawn by seed. What remains after the last whole block is not read.
 func NewBlocks(ids IDs, context, batch int, seed int64) (*Blocks, error) {
-	b := &Blocks{ids: ids, context: context, batch: batch, block: make([]int32, context+1)}
 	if context < 1 || batch < 1 {
 		return nil, errors.New("context and batch must be at least 1")
 	}
-	if b.count = ids.Len() / (context + 1); b.count == 0 {
+	if context >= ids.Len() {
 		return nil, fmt.Errorf("%d tokens are less than one context of %d tokens and its successor", ids.Len(), context)
 	}
-	b.order = order{n: b.count, seed: seed}
-	return b, nil
+	count := ids.Len() / (context + 1)
+	return &Blocks{ids: ids, context: context, batch: batch, count: count, order: order{n: count, seed: seed}, block: make([]int32, context+1)}, nil
 }
 
 // Count returns the number of blocks in the stream.

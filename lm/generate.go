@@ -37,7 +37,7 @@ func (n *Net) Generate(ctx context.Context, prompts [][]int32, limit int, stop f
 	}
 	n.workers.Resize()
 	n.pack(false)
-	c := newCache(n, min(n.context, longest+limit), min(together, len(prompts)))
+	c := newCache(n, min(n.context, longest+min(limit, n.context)), min(together, len(prompts)))
 	for first := 0; first < len(prompts); first += together {
 		last := min(len(prompts), first+together)
 		g := generation{net: n, cache: c, limit: limit, first: first, stop: stop, prompts: prompts[first:last], out: out[first:last]}
@@ -97,7 +97,7 @@ func (g *generation) run(ctx context.Context) error {
 // step runs the net over the segments and appends a token to each active sequence.
 func (g *generation) step(tokens []int32, segments []segment, active []int) {
 	n := g.net
-	n.reserve(max(len(tokens), len(active)), false)
+	n.reserve(len(tokens), false)
 	n.forward(tokens, segments, g.cache, nil)
 	width := n.model.Width
 	for i, s := range segments { // the last row of each segment; segments ascend, so no row is overwritten before it is read

@@ -83,6 +83,15 @@ func TestGenerateRefuses(t *testing.T) {
 	}
 }
 
+// A limit beyond the context is no limit.
+func TestGenerateToTheEndOfTheContext(t *testing.T) {
+	n := small(t, 0, false)
+	got, err := n.Generate(t.Context(), [][]int32{{1, 2, 3}}, math.MaxInt, nil)
+	if err != nil || len(got[0].Tokens) != n.context-2 || got[0].Stopped {
+		t.Errorf("%+v, error %v", got, err)
+	}
+}
+
 func TestHidden(t *testing.T) {
 	n := small(t, 1, false)
 	sequences := [][]int32{{1, 2, 3}, {4}, {5, 6, 7, 8, 9, 10}}

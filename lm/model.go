@@ -34,7 +34,7 @@ func (m Model) Check() error {
 		p.add(m.KVHeads < 0 || m.KVHeads > 0 && m.Heads%m.KVHeads != 0, "kv_heads", "must divide heads %d, is %d", m.Heads, m.KVHeads)
 	}
 	p.add(m.FF < 1, "ff", "must be at least 1, is %d", m.FF)
-	p.add(!(m.NormEps > 0 && m.NormEps < 1), "norm_eps", "must be above 0 and below 1, is %g", m.NormEps)
+	p.add(!(m.NormEps > 0 && m.NormEps < 1) || float32(m.NormEps) == 0, "norm_eps", "must be above 0 and below 1, is %g", m.NormEps)
 	p.add(!(m.RopeTheta > 1) || math.IsInf(m.RopeTheta, 0), "rope_theta", "must be above 1, is %g", m.RopeTheta)
 	return p.err()
 }
