@@ -17,6 +17,7 @@ import (
 // identify finds what makes the bytes of x what they are: the digest of a local file's or a toolchain file's content,
 // or what pins the documentation of the toolchain. The error completes a sentence that starts with the field.
 func (c *Config) identify(x *external) error {
+	x.kind = "file"
 	switch x.file.Source {
 	case "file":
 		x.path = filepath.Join(c.dir, filepath.FromSlash(x.file.Name))
@@ -39,7 +40,7 @@ func (c *Config) identify(x *external) error {
 		if err != nil {
 			return fmt.Errorf("cannot be read: %w", err)
 		}
-		x.value = x.file.Name + " " + version
+		x.kind, x.value = "godoc", x.file.Name+" "+version
 		return nil
 	default:
 		panic("pipeline: unknown source " + x.file.Source)
@@ -57,7 +58,7 @@ func (c *Config) identify(x *external) error {
 
 // fetch writes the bytes of x to the file at to, and checks that they are what the key says.
 func (x *external) fetch(ctx context.Context, to string) error {
-	if x.file.Source == "godoc" {
+	if x.kind == "godoc" {
 		return writeFile(to, func(w io.Writer) error { return source.WriteGoDoc(ctx, w, x.file.Name) })
 	}
 	err := writeFile(to, func(w io.Writer) error {

@@ -18,7 +18,7 @@ func (n *Node) configFacts() []store.Fact {
 	}
 	e.structure("", structOf(n.Stage), structOf(n.Kind.New()))
 	for _, x := range n.files {
-		e.fact(x.file.Source, x.field, x.value)
+		e.fact(x.kind, x.field, x.value)
 	}
 	for _, in := range n.inputs {
 		for _, c := range in.point {

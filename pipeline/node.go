@@ -46,8 +46,9 @@ type input struct {
 type external struct {
 	field string
 	file  File
-	value string // what enters the key: a content digest or a pinned identity
-	path  string // of a local file
+	kind  string // of its fact: "file", whose value is a content digest, or a source that pins more than bytes
+	value string
+	path  string // of a file
 }
 
 // producers lists the nodes that n reads from, each once.
