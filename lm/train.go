@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"anneal/lm/kernel"
 )
@@ -16,10 +17,10 @@ type Training struct {
 	Steps     int
 	Data      Source
 
-	Validation    []Batch // evaluated after every EvaluateEvery steps (0: never) and after the last; may be empty
+	Validation    []Batch // evaluated after every EvaluateEvery steps (0: never), at Save and after the last; may be empty
 	EvaluateEvery int
 
-	RowEvery int   // a metric row after every so many steps (at least 1), at evaluations and after the last step
+	RowEvery int   // a metric row after every so many steps (at least 1), at evaluations, at Save and after the last step
 	Save     []int // numbers of steps done after which OnSave is called, ascending; 0 is before training
 
 	OnRow  func(Row) error
@@ -47,14 +48,16 @@ type State struct {
 	Step                   int
 	Tokens                 int64
 	Beta1Power, Beta2Power float64     // running products of the betas
+	LossSum                float64     // of the targets since the last row
+	LossCount              int64       // those targets
 	Weights                []Parameter // the net's own tensors
 	M, V                   []Parameter // first and second moments
 }
 
 // DivergedError says that a training came to numbers that are not finite.
 type DivergedError struct {
-	Step         int    // the step, counted from 1, that could not be done
-	Tensor       string // where the first such number was seen: a parameter's name, "loss" or "validation loss"
+	Step         int    // the step, counted from 1, that computed them; 0 if the training started with them
+	Tensor       string // where the first one is: a parameter's name, "the gradient of" or "the second moment of" one, "loss" or "validation loss"
 	LearningRate float64
 }
 
@@ -75,13 +78,11 @@ type trainer struct {
 
 	rate         float64 // of the last step
 	gradientNorm float64
-	lossSum      float64 // since the last row
-	lossCount    int64
 }
 
-// Train trains the net in place and returns the state it ends with. The result is the same for any
-// number of cores. It stops at the next step with ctx's error when ctx ends, and with a *DivergedError when a loss, a gradient or a weight is
-// not finite: OnSave never sees such weights, but after an error the net's own weights are of no use.
+// Train trains the net in place and returns the state it ends with. The result is the same for any number of cores; the net goes on using
+// those of t.Cores. It stops at the next step with ctx's error when ctx ends, and with a *DivergedError when a loss, a gradient, a weight or a
+// moment is not finite: OnSave never sees such weights, but after an error the net's own weights are of no use.
 func Train(ctx context.Context, n *Net, t Training) (*State, error) {
 	if err := errors.Join(t.Optimizer.Check(), t.Schedule.Check()); err != nil {
 		return nil, err
@@ -89,10 +90,12 @@ func Train(ctx context.Context, n *Net, t Training) (*State, error) {
 	if t.Steps < 1 || t.RowEvery < 1 || t.EvaluateEvery < 0 {
 		return nil, errors.New("a training needs at least one step, rows every one or more steps and evaluations every zero or more")
 	}
-	n.workers = kernel.NewWorkers(t.Cores)
-	r := &trainer{
-		Training: t, net: n, gradients: n.newGradients(),
-		state: &State{Beta1Power: 1, Beta2Power: 1, Weights: n.Parameters(), M: zeros(n.shapes), V: zeros(n.shapes)},
+	if len(t.Validation) > 0 && !slices.ContainsFunc(t.Validation, func(b Batch) bool { return b.count() > 0 }) {
+		return nil, errors.New("the validation batches have no targets")
+	}
+	r := newTrainer(n, t)
+	if err := r.checkFinite(); err != nil {
+		return nil, err
 	}
 	if err := r.save(); err != nil {
 		return nil, err
@@ -111,10 +114,18 @@ func Train(ctx context.Context, n *Net, t Training) (*State, error) {
 			return nil, err
 		}
 	}
-	if !r.weightsFinite() {
-		return nil, r.diverged(r.state.Step, r.unfinite(r.state.Weights))
+	if err := r.checkFinite(); err != nil {
+		return nil, err
 	}
 	return r.state, nil
+}
+
+func newTrainer(n *Net, t Training) *trainer {
+	n.workers = kernel.NewWorkers(t.Cores)
+	return &trainer{
+		Training: t, net: n, gradients: n.newGradients(),
+		state: &State{Beta1Power: 1, Beta2Power: 1, Weights: n.Parameters(), M: zeros(n.shapes), V: zeros(n.shapes)},
+	}
 }
 
 // step computes a gradient and takes one step.
@@ -126,26 +137,29 @@ func (r *trainer) step() error {
 	if targets == 0 {
 		return fmt.Errorf("the batch of step %d has no targets", s.Step+1)
 	}
-	r.rate = r.Optimizer.LearningRate * r.Schedule.Factor(s.Step, r.Steps)
 
 	g.reset()
 	loss := r.accumulate(&r.batch, targets)
 	n.finish(g)
 	r.gradientNorm = r.norm(g.tensors)
-	if !isFinite(loss) || !isFinite(r.gradientNorm) {
-		where := r.unfinite(s.Weights)
-		if where == "" {
-			where = "loss"
-			if name := r.unfinite(g.tensors); name != "" {
-				where = "the gradient of " + name
-			}
+	finite := isFinite(loss) && isFinite(r.gradientNorm)
+	if !finite { // because of what the step before computed, or else this one
+		if err := r.checkFinite(); err != nil {
+			return err
+		}
+	}
+	r.rate = r.Optimizer.LearningRate * r.Schedule.Factor(s.Step, r.Steps)
+	if !finite {
+		where := "loss"
+		if name := unfinite(g.tensors); name != "" {
+			where = "the gradient of " + name
 		}
 		return r.diverged(s.Step+1, where)
 	}
 	r.update()
 	s.Step++
 	s.Tokens += int64(targets)
-	r.lossSum, r.lossCount = r.lossSum+loss, r.lossCount+int64(targets)
+	s.LossSum, s.LossCount = s.LossSum+loss, s.LossCount+int64(targets)
 	if r.OnStep != nil {
 		r.OnStep(s.Step, loss/float64(targets))
 	}
@@ -218,16 +232,16 @@ func (r *trainer) norm(tensors []Parameter) float64 {
 // report evaluates where that is due and gives out a row.
 func (r *trainer) report() error {
 	s := r.state
-	last := s.Step == r.Steps
+	due := s.Step == r.Steps || slices.Contains(r.Save, s.Step)
 	row := Row{Step: s.Step, Tokens: s.Tokens, Epochs: r.Data.Epochs(s.Step), LearningRate: r.rate, ValidationLoss: math.NaN(), GradientNorm: r.gradientNorm}
-	row.Evaluated = len(r.Validation) > 0 && (last || r.EvaluateEvery > 0 && s.Step%r.EvaluateEvery == 0)
-	if !row.Evaluated && !last && s.Step%r.RowEvery != 0 {
+	row.Evaluated = len(r.Validation) > 0 && (due || r.EvaluateEvery > 0 && s.Step%r.EvaluateEvery == 0)
+	if !row.Evaluated && !due && s.Step%r.RowEvery != 0 {
 		return nil
 	}
-	row.TrainLoss = r.lossSum / float64(r.lossCount)
-	r.lossSum, r.lossCount = 0, 0
+	row.TrainLoss = s.LossSum / float64(s.LossCount)
+	s.LossSum, s.LossCount = 0, 0
 	if row.WeightNorm = r.norm(s.Weights); !isFinite(row.WeightNorm) {
-		return r.diverged(s.Step, r.unfinite(s.Weights))
+		return r.checkFinite()
 	}
 	if row.Evaluated {
 		if row.ValidationLoss = r.net.MeanLoss(r.Validation); !isFinite(row.ValidationLoss) {
@@ -242,26 +256,33 @@ func (r *trainer) report() error {
 
 // save calls OnSave where that is due.
 func (r *trainer) save() error {
-	for _, step := range r.Save {
-		if step != r.state.Step || r.OnSave == nil {
-			continue
-		}
-		if !r.weightsFinite() {
-			return r.diverged(step, r.unfinite(r.state.Weights))
-		}
-		return r.OnSave(step)
+	if r.OnSave == nil || !slices.Contains(r.Save, r.state.Step) {
+		return nil
+	}
+	if err := r.checkFinite(); err != nil {
+		return err
+	}
+	return r.OnSave(r.state.Step)
+}
+
+// checkFinite blames the last step if a weight or a moment is not finite. A square may overflow where the gradient did not, and a weight with
+// an infinite second moment would silently stop to learn.
+func (r *trainer) checkFinite() error {
+	if name := unfinite(r.state.Weights); name != "" {
+		return r.diverged(r.state.Step, name)
+	}
+	if name := unfinite(r.state.V); name != "" {
+		return r.diverged(r.state.Step, "the second moment of "+name)
 	}
 	return nil
 }
-
-func (r *trainer) weightsFinite() bool { return isFinite(r.norm(r.state.Weights)) }
 
 func (r *trainer) diverged(step int, tensor string) error {
 	return &DivergedError{Step: step, Tensor: tensor, LearningRate: r.rate}
 }
 
 // unfinite names the first tensor with an element that is not finite, or none.
-func (r *trainer) unfinite(tensors []Parameter) string {
+func unfinite(tensors []Parameter) string {
 	for _, t := range tensors {
 		if !finite(t.data()) {
 			return t.Name

@@ -91,7 +91,7 @@ func TestTrainingLearnsAndReports(t *testing.T) {
 	for _, r := range rows {
 		at = append(at, fmt.Sprint(r.Step, r.Evaluated, math.IsNaN(r.ValidationLoss)))
 	}
-	if got := strings.Join(at, ", "); got != "20 false true, 25 true false, 40 false true, 50 true false, 60 true false" {
+	if got := strings.Join(at, ", "); got != "20 false true, 25 true false, 30 true false, 40 false true, 50 true false, 60 true false" {
 		t.Errorf("rows: %s", got)
 	}
 	first, last := rows[0], rows[len(rows)-1]
@@ -105,8 +105,7 @@ func TestTrainingLearnsAndReports(t *testing.T) {
 
 func TestStepsDoNotAllocate(t *testing.T) {
 	n, training := tiny(t, nil)
-	r := &trainer{Training: training, net: n, gradients: n.newGradients(),
-		state: &State{Beta1Power: 1, Beta2Power: 1, Weights: n.Parameters(), M: zeros(n.shapes), V: zeros(n.shapes)}}
+	r := newTrainer(n, training)
 	step := func() {
 		if err := r.step(); err != nil {
 			t.Fatal(err)
@@ -119,22 +118,49 @@ func TestStepsDoNotAllocate(t *testing.T) {
 }
 
 func TestDivergence(t *testing.T) {
+	type change = func(*Net, *Training)
 	for _, c := range []struct {
 		name, tensor string
-		spoil        func(*Net, *Training)
+		step         int
+		spoil        change
 	}{
-		{"a weight", "layers.1.up", func(n *Net, _ *Training) { n.weights.layers[1].up[3] = float32(math.NaN()) }},
-		{"an infinite rate", "embedding", func(_ *Net, t *Training) { t.Optimizer.LearningRate, t.Optimizer.WeightDecay = 3e38, 3e38 }},
-		{"overflow", "gradient", func(n *Net, _ *Training) {
+		{"a given weight", "layers.1.up", 0, func(n *Net, _ *Training) { n.weights.layers[1].up[3] = float32(math.NaN()) }},
+		{"an infinite rate", "embedding", 1, func(_ *Net, t *Training) { t.Optimizer.LearningRate, t.Optimizer.WeightDecay = 3e38, 3e38 }},
+		{"an infinite rate and no save", "embedding", 1, func(_ *Net, t *Training) {
+			t.Optimizer.LearningRate, t.Optimizer.WeightDecay, t.Save = 3e38, 3e38, nil
+		}},
+		{"logits", "the gradient of embedding", 1, func(n *Net, _ *Training) {
 			for i := range n.weights.output {
 				n.weights.output[i] = 3e38 * float32(1-2*(i%2))
 			}
 		}},
+		{"the residual stream", "the gradient of embedding", 1, func(n *Net, _ *Training) {
+			for i := range n.weights.embedding {
+				n.weights.embedding[i] = 1e25
+			}
+		}},
+		{"a square", "the second moment of embedding", 1, func(n *Net, t *Training) {
+			for i := range n.weights.embedding {
+				n.weights.embedding[i] *= 1e-17
+			}
+			for i := range n.weights.output {
+				n.weights.output[i] *= 1e17
+			}
+			t.Optimizer.Clip = 0
+		}},
+		{"the validation loss", "validation loss", 1, func(n *Net, t *Training) {
+			x := n.weights.embedding[39*n.model.Width:] // a token that only the validation reads
+			for i := range x {
+				x[i] = 1e25
+			}
+			t.Validation[0].Tokens[0] = 39
+			t.Data = without(t.Data, 39)
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n, training := tiny(t, nil)
-			c.spoil(n, &training)
 			training.Save = []int{1, 2, 12}
+			c.spoil(n, &training)
 			training.OnSave = func(step int) error {
 				for _, p := range n.parameters {
 					if !finite(p.data()) {
@@ -145,10 +171,60 @@ func TestDivergence(t *testing.T) {
 			}
 			_, err := Train(t.Context(), n, training)
 			var d *DivergedError
-			if !errors.As(err, &d) || d.Step < 1 || !strings.Contains(d.Tensor, c.tensor) || !strings.Contains(err.Error(), "learning_rate") {
+			if !errors.As(err, &d) || d.Step != c.step || d.Tensor != c.tensor || !strings.Contains(err.Error(), "learning_rate") {
 				t.Errorf("error %v", err)
 			}
 		})
+	}
+}
+
+// spared is a source whose tokens are never one of them.
+type spared struct {
+	Source
+	token int32
+}
+
+func without(s Source, token int32) Source { return spared{s, token} }
+
+func (s spared) Batch(step int, into *Batch) {
+	s.Source.Batch(step, into)
+	for i, v := range into.Tokens {
+		if v == s.token {
+			into.Tokens[i] = 0
+		}
+	}
+}
+
+// A batch with nothing to learn is a mistake of the caller, not a divergence.
+func TestNoTargets(t *testing.T) {
+	n, training := tiny(t, nil)
+	training.Data = masked{training.Data}
+	if _, err := Train(t.Context(), n, training); err == nil || !strings.Contains(err.Error(), "the batch of step 1 has no targets") {
+		t.Errorf("training: %v", err)
+	}
+	n, training = tiny(t, nil)
+	for i := range training.Validation {
+		mask(&training.Validation[i])
+	}
+	if _, err := Train(t.Context(), n, training); err == nil || err.Error() != "the validation batches have no targets" {
+		t.Errorf("validation: %v", err)
+	}
+	if sum, count := n.Loss(&training.Validation[0]); sum != 0 || count != 0 {
+		t.Errorf("loss %g of %d targets", sum, count)
+	}
+}
+
+// masked is a source without targets.
+type masked struct{ Source }
+
+func (m masked) Batch(step int, into *Batch) {
+	m.Source.Batch(step, into)
+	mask(into)
+}
+
+func mask(b *Batch) {
+	for i := range b.Targets {
+		b.Targets[i] = -1
 	}
 }
 
@@ -174,8 +250,7 @@ func TestAdamWAgainstReference(t *testing.T) {
 		n, training := tiny(t, nil)
 		o := AdamW{LearningRate: 0.02, WeightDecay: 0.5, Betas: []float64{0.8, 0.9}, Eps: 1e-6, Clip: 0.5, Decay: decay}
 		training.Optimizer = o
-		r := &trainer{Training: training, net: n, gradients: n.newGradients(),
-			state: &State{Beta1Power: 1, Beta2Power: 1, Weights: n.Parameters(), M: zeros(n.shapes), V: zeros(n.shapes)}}
+		r := newTrainer(n, training)
 		m, v := map[string][]float64{}, map[string][]float64{}
 		for step := 1; step <= 3; step++ {
 			w := wide(n)

@@ -186,6 +186,10 @@ func TestTinyAndNaN(t *testing.T) {
 		if y[0] == y[0] {
 			t.Error("RMSNorm dropped a NaN")
 		}
+		RMSNorm(y, make([]float32, 1), []float32{1, 1e20, 1}, []float32{1, 1, 1}, 1e-5)
+		if y[0] == y[0] {
+			t.Error("RMSNorm hid an overflow")
+		}
 	}
 }
 

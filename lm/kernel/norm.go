@@ -3,6 +3,7 @@ package kernel
 import "math"
 
 // RMSNorm computes out = x·rstd·gain by rows of x (rows,width), rstd = 1/√(mean(x²)+eps) (Zhang and Sennrich 2019), and stores rstd (rows).
+// A row whose mean square overflows becomes NaN, so that it is seen.
 func RMSNorm(out, rstd, x, gain []float32, eps float32) {
 	width := len(gain)
 	if len(x) != len(rstd)*width || len(out) != len(x) {
@@ -11,6 +12,9 @@ func RMSNorm(out, rstd, x, gain []float32, eps float32) {
 	for i := range rstd {
 		row, to := x[i*width:][:width], out[i*width:][:width]
 		r := 1 / float32(math.Sqrt(float64(Dot(row, row)/float32(width)+eps)))
+		if r == 0 {
+			r = float32(math.NaN())
+		}
 		rstd[i] = r
 		for j, v := range row {
 			to[j] = float32(v*r) * gain[j]
