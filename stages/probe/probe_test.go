@@ -154,7 +154,7 @@ func TestCoresChangeNothing(t *testing.T) {
 func TestRefusedConfigurations(t *testing.T) {
 	for _, c := range []struct{ probe, want string }{
 		{`from = given.g.weights`, "at least one block"},
-		{`spectrum {}`, "from"},
+		{`spectrum {}`, "from is required: the spectrum block measures a model"},
 		{"from = given.g.weights\nspectrum {\nmatrices = []\n}", "at least one of QK and OV"},
 		{"from = given.g.weights\nspectrum {\nmatrices = [\"KV\"]\n}", "must be QK or OV"},
 		{"from = given.g.weights\nspectrum {\nthreshold = 0\n}", "must be above 0"},
@@ -164,7 +164,7 @@ func TestRefusedConfigurations(t *testing.T) {
 		{"score {\nsamples = probe.p.samples\nmetrics = [\"pass@k\"]\n}", "must be accuracy or response_loss"},
 		{"score {\nsamples = given.g.examples\n}", "takes an artifact of type samples"},
 		{"from = given.g.weights\nscore {\nsamples = probe.p.samples\n}", "must be left out"},
-		{"score {\nsamples = probe.n.samples\n}", "samples"}, // n only scores
+		{"score {\nsamples = probe.n.samples\n}", `does not have an attribute named "samples"`}, // n only scores
 	} {
 		_, err := pipelinetest.Load(t, kinds, all+"\nprobe \"n\" {\nscore {\nsamples = probe.p.samples\n}\n}\nprobe \"wrong\" {\n"+c.probe+"\n}", nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

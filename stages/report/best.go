@@ -33,7 +33,9 @@ func (c Claim) best(frames frames) (*answer, error) {
 			l := &a.Lines[j]
 			l.mark(lower)
 			places := bestPlaces(*l, lower)
-			l.Reading = "best: " + joinPlaces(places)
+			if l.ranked() {
+				l.Reading = "best: " + joinPlaces(places)
+			}
 			part := joinPlaces(places)
 			if l.Group != "" {
 				part += " for " + l.Group
@@ -44,7 +46,7 @@ func (c Claim) best(frames frames) (*answer, error) {
 			}
 			firstLower := lowerBetter(c.Criteria[0].Better, c.Criteria[0].Metric)
 			first, ok := partner(a.Lines[:sizes[0]], *l)
-			if !ok || len(places) == 0 || len(first.measured()) == 0 {
+			if !ok || !l.ranked() || !first.ranked() {
 				continue
 			}
 			others++
@@ -57,7 +59,7 @@ func (c Claim) best(frames frames) (*answer, error) {
 			}
 			for _, u := range a.units() {
 				x, y := first.only(u), l.only(u)
-				if len(x.measured()) > 1 && len(y.measured()) > 1 {
+				if x.ranked() && y.ranked() {
 					t.of++
 					if disjoint(bestPlaces(y, lower), bestPlaces(x, firstLower)) {
 						t.agree++

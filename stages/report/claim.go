@@ -200,6 +200,9 @@ func (l line) measured() []cell {
 	return slices.DeleteFunc(slices.Clone(l.cells), func(c cell) bool { return math.IsNaN(c.mean) })
 }
 
+// ranked tells whether the line was measured at two places or more, so that one of them can be the better.
+func (l line) ranked() bool { return len(l.measured()) > 1 }
+
 // units lists the values of the unit of replication among all lines, sorted.
 func (a *answer) units() []any {
 	var all []any

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,8 +54,10 @@ func TestClaims(t *testing.T) {
 		{"of several seeds those that agree are counted", trend, []int64{1, 2, 3}, decays, "underpowered", "rises by 0.033", "Seeds that agree with the claim: 2 of 3."},
 		{"a range leaves points out", ranged, []int64{1}, decays, "underpowered", "From weight decay 0 to 0.1, loss falls by 0.500; the claim expects a rise.", "one seed"},
 		{"one point has no direction", trend, []int64{1, 2}, decays[:1], "not measured", "No change of accuracy along weight decay can be told.", "one value of weight decay"},
+		{"one point has no rank", ranks, []int64{1, 2}, decays[:1], "not measured", "No pair can be ranked by both criteria.", "one value of weight decay"},
+		{"one point is not the best", best, []int64{1, 2}, decays[:1], "not measured", "No two criteria can be compared.", "one value of weight decay"},
 		{"reversed pairs", ranks, []int64{1}, decays, "underpowered", "Best first, weight decay by loss: 0.1, 0, 1; by accuracy: 1, 0.1, 0. Pairs in which the worse base ends better: 1 over 0 and 1 over 0.1.", "one seed"},
-		{"no reversed pair", ranks, []int64{3}, decays, "underpowered", "by accuracy: 0, 0.1, 1. Pairs in which the worse base ends better: 0 over 0.1.", "one seed"},
+		{"another order, another pair", ranks, []int64{3}, decays, "underpowered", "by accuracy: 0, 0.1, 1. Pairs in which the worse base ends better: 0 over 0.1.", "one seed"},
 		{"the best differs by criterion", best, []int64{1, 2}, decays, "underpowered", "Best weight decay: by loss 0.1; by accuracy 1. In 1 of 1 cases the best is not the best by loss.", "2 of 2 for accuracy"},
 	} {
 		a, err := c.claim.answer(worths(t, c.decays, c.seeds, valley))
@@ -63,6 +66,11 @@ func TestClaims(t *testing.T) {
 		}
 		if a.Verdict != c.verdict || !strings.Contains(a.Sentence, c.sentence) || !strings.Contains(a.Why, c.why) {
 			t.Errorf("%s: %s: %q (%s)", c.name, a.Verdict, a.Sentence, a.Why)
+		}
+		for _, l := range a.Lines {
+			if len(c.decays) == 1 && (slices.Contains(l.Best, true) || l.Reading != "") {
+				t.Errorf("%s: one point is marked as best %v and read as %q", c.name, l.Best, l.Reading)
+			}
 		}
 	}
 }

@@ -74,7 +74,7 @@ type curves struct {
 // Plot implements plot.Plotter.
 func (d curves) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
-	for _, t := range p.Y.Tick.Marker.Ticks(d.low, d.high) {
+	for _, t := range d.ticks {
 		c.StrokeLine2(draw.LineStyle{Color: faint, Width: 0.6}, c.Min.X, y(t.Value), c.Max.X, y(t.Value))
 	}
 	for _, l := range d.panel.level {
@@ -137,7 +137,7 @@ func (c *chart) svg(p panel, xLabel, yLabel, description string) string {
 	pl.X.Min, pl.X.Max, pl.Y.Min, pl.Y.Max = c.axis.min, c.axis.max, c.low, c.high
 	pl.X.Padding, pl.Y.Padding = 2, 2
 	pl.X.Tick.Marker = plot.ConstantTicks(c.axis.ticks)
-	pl.Y.Tick.Marker = plot.ConstantTicks(niceTicks(c.low, c.high, 6))
+	pl.Y.Tick.Marker = plot.ConstantTicks(c.ticks)
 	pl.Add(curves{c, p})
 	canvas := vgsvg.New(panelWidth, panelHeight)
 	pl.Draw(draw.New(canvas))

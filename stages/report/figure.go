@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"gonum.org/v1/plot"
+
 	"anneal/artifacts"
 	"anneal/pipeline"
 )
@@ -60,7 +62,8 @@ type chart struct {
 	keys       []string // what the lines are, in the order of their styles
 	references []string // likewise
 	axis       axis
-	low, high  float64 // of y over all panels
+	low, high  float64     // of y over all panels
+	ticks      []plot.Tick // of y
 }
 
 // panel is one small plot of a figure.
@@ -230,7 +233,11 @@ func (c *chart) bounds() {
 	if room == 0 {
 		room = max(0.05*max(c.high, -c.high), 0.01)
 	}
+	least := c.low
 	c.low, c.high = c.low-room, c.high+room
+	c.ticks = slices.DeleteFunc(niceTicks(c.low, c.high, 6), func(t plot.Tick) bool {
+		return least >= 0 && t.Value < 0 // room below a share of 0 is no share
+	})
 }
 
 // describe says in words what a figure shows, for those who cannot see it.

@@ -39,23 +39,6 @@ func fixed(v float64, digits int) string {
 	return s
 }
 
-// signed prints v as fixed does, with a sign before positive numbers too.
-func signed(v float64, digits int) string {
-	s := fixed(v, digits)
-	if v > 0 && strings.Trim(s, "0.") != "" {
-		return "+" + s
-	}
-	return s
-}
-
-// count prints "1 seed" or "3 seeds".
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + plural(noun)
-}
-
 func plural(noun string) string {
 	switch {
 	case strings.HasSuffix(noun, "s"), strings.HasSuffix(noun, "x"):

@@ -27,15 +27,13 @@ func (c Claim) reversals(frames frames) (*answer, error) {
 	var tallies []tally
 	bases, afters = a.Lines[:len(bases)], a.Lines[len(bases):]
 	for i := range bases {
-		bases[i].mark(baseLower)
-		bases[i].Reading = "order: " + order(bases[i], baseLower)
+		bases[i].rank(baseLower)
 	}
 	for i := range afters {
 		after := &afters[i]
-		after.mark(afterLower)
-		after.Reading = "order: " + order(*after, afterLower)
+		after.rank(afterLower)
 		base, ok := partner(bases, *after)
-		if !ok {
+		if !ok || !base.ranked() || !after.ranked() {
 			continue
 		}
 		pairs := reversed(base, *after, baseLower, afterLower)
@@ -51,7 +49,7 @@ func (c Claim) reversals(frames frames) (*answer, error) {
 		t := tally{what: after.Group}
 		for _, u := range a.units() {
 			b, f := base.only(u), after.only(u)
-			if len(b.measured()) > 1 && len(f.measured()) > 1 {
+			if b.ranked() && f.ranked() {
 				t.of++
 				if len(reversed(b, f, baseLower, afterLower)) > 0 {
 					t.agree++
@@ -149,9 +147,20 @@ func order(l line, lower bool) string {
 	return b.String()
 }
 
-// mark finds the best places of a line, all of equals.
+// rank reads a line as an order of its places.
+func (l *line) rank(lower bool) {
+	l.mark(lower)
+	if l.ranked() {
+		l.Reading = "order: " + order(*l, lower)
+	}
+}
+
+// mark finds the best places of a line, all of equals. One place alone is not the best.
 func (l *line) mark(lower bool) {
 	l.Best = make([]bool, len(l.cells))
+	if !l.ranked() {
+		return
+	}
 	for _, x := range bestPlaces(*l, lower) {
 		for i, c := range l.cells {
 			l.Best[i] = l.Best[i] || c.x == x
