@@ -185,6 +185,40 @@ func TestForwardAgainstReference(t *testing.T) {
 	}
 }
 
+// The gradient of a batch that is accumulated in parts, or whose logits take several blocks, has the bits of the whole.
+func TestGradientsAccumulate(t *testing.T) {
+	for _, tied := range []bool{false, true} {
+		m := DefaultModel()
+		m.Layers, m.Width, m.Heads, m.KVHeads, m.FF, m.Tied = 1, 4, 2, 1, 3, tied
+		const vocab = 9000
+		n, err := New(m, vocab, 60, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := sample(n, 5, 60)
+		if len(b.Tokens) <= 2*n.logitRows() {
+			t.Fatal("the logits fit into two blocks")
+		}
+		gradient := func(sizes ...int) string {
+			r := &trainer{net: n, gradients: n.newGradients()}
+			at := 0
+			for _, size := range sizes {
+				from, to := at*b.Length, (at+size)*b.Length
+				r.accumulate(&Batch{size, b.Length, b.Tokens[from:to], b.Targets[from:to]}, b.count())
+				at += size
+			}
+			n.finish(r.gradients)
+			return digest(r.gradients.tensors)
+		}
+		want := gradient(5)
+		for _, sizes := range [][]int{{1, 4}, {2, 1, 2}, {1, 1, 1, 1, 1}} {
+			if got := gradient(sizes...); got != want {
+				t.Errorf("tied %v, in parts %v: %s, whole %s", tied, sizes, got, want)
+			}
+		}
+	}
+}
+
 // Every gradient against central differences of the float64 reference, whose own error at this step is about 1e-9.
 func TestGradientsAgainstFiniteDifferences(t *testing.T) {
 	for _, c := range shapes {

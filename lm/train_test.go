@@ -70,6 +70,95 @@ func TestTrainingIsReproducible(t *testing.T) {
 	}
 }
 
+// Widths, heads and lengths that fill no register or tile, down to the smallest.
+func TestOddShapes(t *testing.T) {
+	defer func(name string) { _ = kernel.Choose(name) }(kernel.ISA())
+	for _, c := range []struct {
+		layers, width, heads, groups, ff, vocab, context, batch int
+		tied                                                    bool
+	}{
+		{1, 2, 1, 1, 1, 2, 1, 1, false},
+		{1, 2, 1, 0, 3, 300, 1, 1, true},
+		{2, 6, 3, 1, 5, 256, 7, 1, false},
+		{1, 30, 5, 5, 17, 300, 49, 3, true},
+		{1, 34, 1, 1, 33, 17, 97, 2, false},
+		{3, 12, 6, 2, 7, 1, 3, 2, false},
+	} {
+		m := DefaultModel()
+		m.Layers, m.Width, m.Heads, m.KVHeads, m.FF, m.Tied = c.layers, c.width, c.heads, c.groups, c.ff, c.tied
+		want := ""
+		for _, isa := range kernel.Choices() {
+			if err := kernel.Choose(isa); err != nil {
+				t.Fatal(err)
+			}
+			for _, cores := range []int{1, 3} {
+				n, err := New(m, c.vocab, c.context, 3)
+				if err != nil {
+					t.Fatal(err)
+				}
+				data, err := NewBlocks(text(c.vocab, 3*(c.context+1)), c.context, c.batch, 2)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s, err := Train(t.Context(), n, Training{Optimizer: DefaultAdamW(), Schedule: DefaultSchedule(), Steps: 2, Data: data, RowEvery: 1,
+					Cores: func() int { return cores }})
+				if err != nil {
+					t.Fatalf("%+v: %v", c, err)
+				}
+				if got := digest(s.Weights, s.M, s.V); want == "" {
+					want = got
+				} else if got != want {
+					t.Errorf("%+v: %s on %d cores differs", c, isa, cores)
+				}
+			}
+		}
+	}
+}
+
+// A State and the configuration are all that the rest of a training depends on.
+func TestStateDeterminesTheRest(t *testing.T) {
+	run := func(r *trainer, steps int) (rows []Row) {
+		r.OnRow = func(row Row) error { rows = append(rows, row); return nil }
+		for range steps {
+			if err := errors.Join(r.step(), r.report()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return rows
+	}
+	n, training := tiny(t, nil)
+	training.EvaluateEvery, training.RowEvery = 0, 4
+	first := newTrainer(n, training)
+	run(first, 6) // in the middle of a row
+	copied := func(from []Parameter) []Parameter {
+		to := zeros(n.shapes)
+		for i := range to {
+			copy(to[i].data(), from[i].data())
+		}
+		return to
+	}
+	s := *first.state
+	s.M, s.V = copied(s.M), copied(s.V)
+	other, err := Load(n.model, n.vocab, n.context, s.Weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Weights = other.Parameters()
+	rest := run(first, 6)
+
+	_, training = tiny(t, nil)
+	training.EvaluateEvery, training.RowEvery = 0, 4
+	second := newTrainer(other, training)
+	second.state = &s
+	again := run(second, 6)
+	if got := digest(s.Weights, s.M, s.V); got != golden {
+		t.Errorf("digest %s, want %s", got, golden)
+	}
+	if got, want := fmt.Sprintf("%+v", again), fmt.Sprintf("%+v", rest); got != want || len(rest) != 2 {
+		t.Errorf("rows %s, want %s", got, want)
+	}
+}
+
 func TestTrainingLearnsAndReports(t *testing.T) {
 	n, training := tiny(t, nil)
 	training.Steps, training.EvaluateEvery, training.RowEvery = 60, 25, 20

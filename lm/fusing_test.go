@@ -1,0 +1,37 @@
+package lm
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// A compiler may fuse a·b + c where a product is not rounded by a conversion. Where the architecture invites it, the only fused instructions
+// of the numeric packages are those of kernel/fma.go, whose product is exact. (The assembly of the tiles does not pass through the compiler.)
+func TestNothingIsFused(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds for two other architectures")
+	}
+	fusedInstruction := regexp.MustCompile(`\((\S+\.go:\d+)\)\s+(V?FN?M(?:ADD|SUB)\S*)`)
+	for _, target := range [][]string{{"GOARCH=arm64"}, {"GOARCH=amd64", "GOAMD64=v3"}} {
+		build := exec.Command("go", "build", "-gcflags=anneal/lm/...=-S", ".", "./kernel")
+		build.Env = append(append(os.Environ(), "CGO_ENABLED=0"), target...)
+		listing, err := build.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", target, err, listing)
+		}
+		exact := 0
+		for _, m := range fusedInstruction.FindAllStringSubmatch(string(listing), -1) {
+			if strings.Contains(m[1], "kernel/fma.go:") {
+				exact++
+				continue
+			}
+			t.Errorf("%s: %s has %s", target, m[1], m[2])
+		}
+		if exact == 0 || !strings.Contains(string(listing), "anneal/lm.(*Schedule).Factor") && !strings.Contains(string(listing), "anneal/lm.Schedule.Factor") {
+			t.Errorf("%s: the listing lacks what it should show", target)
+		}
+	}
+}
