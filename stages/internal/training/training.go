@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"anneal/artifacts"
@@ -49,9 +48,8 @@ func Run(ctx context.Context, t *pipeline.Task, p Plan) error {
 		Optimizer: p.Optimizer, Schedule: p.Schedule, Steps: p.Steps,
 		Data:       p.Data,
 		Validation: p.Validation, EvaluateEvery: p.EvaluateEvery,
-		RowEvery: 1, // of which the recorder makes rows that end at save points too
-		Save:     p.Save,
-		OnRow:    r.row, OnSave: r.save, OnStep: r.step,
+		RowEvery: rowEvery, Save: p.Save,
+		OnRow: r.row, OnSave: r.save, OnStep: r.step,
 		Cores: t.Cores,
 	})
 	if err != nil {
@@ -67,8 +65,6 @@ type recorder struct {
 	plan    *Plan
 	weights *weights.Writer
 	rows    []artifacts.TrainingRow
-	lossSum float64 // over the tokens since the newest row
-	tokens  int64   // of all steps
 
 	started time.Time
 	speed   float64 // tokens a second up to the newest row
@@ -82,56 +78,31 @@ func (r *recorder) step(step int, loss float64) {
 	r.task.Progress(step, r.plan.Steps, values)
 }
 
-// row takes the metrics of one step. A row of the artifact ends every rowEvery steps, at evaluations, at save points,
-// where it evaluates too, and at the last step.
-func (r *recorder) row(step lm.Row) error {
-	r.lossSum += float64(step.TrainLoss * float64(step.Tokens-r.tokens))
-	r.tokens = step.Tokens
-	saved := slices.Contains(r.plan.Save, step.Step)
-	if saved && !step.Evaluated {
-		step.ValidationLoss, step.Evaluated = r.validate()
-	}
-	if !saved && !step.Evaluated && step.Step != r.plan.Steps && step.Step%rowEvery != 0 {
-		return nil
-	}
-	before := int64(0)
-	if n := len(r.rows); n > 0 {
-		before = r.rows[n-1].Tokens
-	}
+// row keeps a row of metrics. One ends every rowEvery steps, at evaluations, at save points and at the last step.
+func (r *recorder) row(of lm.Row) error {
 	row := artifacts.TrainingRow{
-		Step: int64(step.Step), Tokens: step.Tokens, Epochs: step.Epochs,
-		LearningRate: step.LearningRate,
-		TrainLoss:    r.lossSum / float64(step.Tokens-before),
-		GradientNorm: step.GradientNorm, WeightNorm: step.WeightNorm,
+		Step: int64(of.Step), Tokens: of.Tokens, Epochs: of.Epochs,
+		LearningRate: of.LearningRate, TrainLoss: of.TrainLoss,
+		GradientNorm: of.GradientNorm, WeightNorm: of.WeightNorm,
 	}
-	r.lossSum = 0
-	if step.Evaluated {
-		row.ValidationLoss = &step.ValidationLoss
-		fmt.Fprintf(r.task.Log, "step %d of %d: train loss %.4f, validation loss %.4f\n", row.Step, r.plan.Steps, row.TrainLoss, *row.ValidationLoss)
+	if of.Evaluated {
+		row.ValidationLoss = &of.ValidationLoss
+		fmt.Fprintf(r.task.Log, "step %d of %d: train loss %.4f, validation loss %.4f\n", row.Step, r.plan.Steps, row.TrainLoss, of.ValidationLoss)
 	}
 	r.rows = append(r.rows, row)
 	r.speed = float64(row.Tokens) / max(time.Since(r.started).Seconds(), 1e-3)
 	return nil
 }
 
-// validate returns the validation loss, if there is a validation set.
-func (r *recorder) validate() (loss float64, ok bool) {
-	if len(r.plan.Validation) == 0 {
-		return 0, false
-	}
-	return r.plan.Net.MeanLoss(r.plan.Validation), true
-}
-
-// save keeps the parameters with the losses of the row that ends here. Before the first step there is none.
+// save keeps the parameters with the losses of the row that ends here. Before the first step there is none, and a
+// validation loss only.
 func (r *recorder) save(step int) error {
 	s := artifacts.Save{Step: int64(step)}
-	if step == 0 {
-		if loss, ok := r.validate(); ok {
-			s.ValidationLoss = &loss
-		}
-	} else {
+	if step > 0 {
 		row := r.rows[len(r.rows)-1]
 		s.Tokens, s.TrainLoss, s.ValidationLoss = row.Tokens, &row.TrainLoss, row.ValidationLoss
+	} else if len(r.plan.Validation) > 0 {
+		s.ValidationLoss = new(r.plan.Net.MeanLoss(r.plan.Validation))
 	}
 	fmt.Fprintf(r.task.Log, "step %d of %d: weights saved\n", step, r.plan.Steps)
 	return r.weights.Save(s)
