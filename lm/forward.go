@@ -46,9 +46,9 @@ func (n *Net) beforeAttention(s *kernel.Scratch, l, from, to int) {
 	h := part(a.attentionNorm, width, from, to)
 	q, k, v := part(a.q, width, from, to), part(a.k, shared, from, to), part(a.v, shared, from, to)
 	kernel.RMSNorm(h, a.attentionRstd[from:to], part(a.x, width, from, to), w.attentionNorm, float32(n.model.NormEps))
-	s.ProductPacked(false, rows, h, width, &p.q, q, width, false)
-	s.ProductPacked(false, rows, h, width, &p.k, k, shared, false)
-	s.ProductPacked(false, rows, h, width, &p.v, v, shared, false)
+	p.q.Product(rows, h, width, q, width, false)
+	p.k.Product(rows, h, width, k, shared, false)
+	p.v.Product(rows, h, width, v, shared, false)
 	n.rotation.Rotate(q, n.work.positions[from:to], false)
 	n.rotation.Rotate(k, n.work.positions[from:to], false)
 }
@@ -78,14 +78,14 @@ func (n *Net) afterAttention(s *kernel.Scratch, l, from, to int) {
 	middle, h, next := part(a.middle, width, from, to), part(a.ffnNorm, width, from, to), part(n.input(l+1), width, from, to)
 	gate, up := part(a.gate, ff, from, to), part(a.up, ff, from, to)
 	copy(middle, part(a.x, width, from, to))
-	s.ProductPacked(false, rows, part(a.attention, width, from, to), width, &p.o, middle, width, true)
+	p.o.Product(rows, part(a.attention, width, from, to), width, middle, width, true)
 	kernel.RMSNorm(h, a.ffnRstd[from:to], middle, w.ffnNorm, float32(n.model.NormEps))
-	s.ProductPacked(false, rows, h, width, &p.gate, gate, ff, false)
-	s.ProductPacked(false, rows, h, width, &p.up, up, ff, false)
+	p.gate.Product(rows, h, width, gate, ff, false)
+	p.up.Product(rows, h, width, up, ff, false)
 	product := s.Floats(rows * ff)
 	kernel.SwiGLU(product, part(a.sigmoid, ff, from, to), gate, up)
 	copy(next, middle)
-	s.ProductPacked(false, rows, product, ff, &p.down, next, width, true)
+	p.down.Product(rows, product, ff, next, width, true)
 }
 
 // computeLogits computes the final norm and the logits of the rows from, …, to-1 of work.last.
@@ -93,7 +93,7 @@ func (n *Net) computeLogits(s *kernel.Scratch, from, to int, out []float32) {
 	width := n.model.Width
 	h := part(n.work.final, width, from, to)
 	kernel.RMSNorm(h, n.work.finalRstd[from:to], part(n.work.last, width, from, to), n.weights.norm, float32(n.model.NormEps))
-	s.ProductPacked(false, to-from, h, width, &n.packed.outputForward, out, n.vocab, false)
+	n.packed.outputForward.Product(to-from, h, width, out, n.vocab, false)
 }
 
 // losses leaves the negative log-likelihood of each row's target in work.loss, the logits a block of rows at a time. With gradients, scale
@@ -116,7 +116,7 @@ func (n *Net) losses(targets []int32, g *gradients, scale float32) {
 				return
 			}
 			d, dx := part(n.work.dfinal, width, from, to), part(n.work.after, width, from, to)
-			s.ProductPacked(false, to-from, logits, vocab, &n.packed.outputBackward, d, width, false)
+			n.packed.outputBackward.Product(to-from, logits, vocab, d, width, false)
 			clear(dx)
 			kernel.RMSNormBackward(dx, d, part(n.work.last, width, from, to), n.work.finalRstd[from:to], n.weights.norm, s.Floats(2*width))
 		})

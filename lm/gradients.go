@@ -157,13 +157,13 @@ func (n *Net) feedForwardBackward(s *kernel.Scratch, l, from, to int) {
 	gate, up := part(a.gate, ff, from, to), part(a.up, ff, from, to)
 	buffer := s.Floats(rows*ff + 2*width)
 	d := buffer[:rows*ff]
-	s.ProductPacked(false, rows, after, width, &p.down, d, ff, false)
+	p.down.Product(rows, after, width, d, ff, false)
 	kernel.SwiGLUBackward(gate, up, part(a.sigmoid, ff, from, to), d)
-	s.ProductPacked(false, rows, gate, ff, &p.gate, dh, width, false)
-	s.ProductPacked(false, rows, up, ff, &p.up, dh, width, true)
+	p.gate.Product(rows, gate, ff, dh, width, false)
+	p.up.Product(rows, up, ff, dh, width, true)
 	copy(middle, after)
 	kernel.RMSNormBackward(middle, dh, part(a.middle, width, from, to), a.ffnRstd[from:to], n.weights.layers[l].ffnNorm, buffer[rows*ff:])
-	s.ProductPacked(false, rows, middle, width, &p.o, part(w.dattention, width, from, to), width, false)
+	p.o.Product(rows, middle, width, part(w.dattention, width, from, to), width, false)
 }
 
 // projectionsBackward goes from work.middle and the gradients of queries, keys and values to work.before.
@@ -174,9 +174,9 @@ func (n *Net) projectionsBackward(s *kernel.Scratch, l, from, to int) {
 	dh, before := part(w.dattentionNorm, width, from, to), part(w.before, width, from, to)
 	n.rotation.Rotate(dq, w.positions[from:to], true)
 	n.rotation.Rotate(dk, w.positions[from:to], true)
-	s.ProductPacked(false, rows, dq, width, &p.q, dh, width, false)
-	s.ProductPacked(false, rows, dk, shared, &p.k, dh, width, true)
-	s.ProductPacked(false, rows, dv, shared, &p.v, dh, width, true)
+	p.q.Product(rows, dq, width, dh, width, false)
+	p.k.Product(rows, dk, shared, dh, width, true)
+	p.v.Product(rows, dv, shared, dh, width, true)
 	copy(before, part(w.middle, width, from, to))
 	kernel.RMSNormBackward(before, dh, part(a.x, width, from, to), a.attentionRstd[from:to], n.weights.layers[l].attentionNorm, s.Floats(2*width))
 }

@@ -68,8 +68,11 @@ func (a *Attention) Forward(s *Scratch, group, start, count int, q, keys []float
 	}
 }
 
-// ForwardSequence is Forward for a whole sequence of count tokens, with keys k (count,groups·dim) as they are.
+// ForwardSequence is Forward for a whole sequence of count tokens, which may be 0, with keys k (count,groups·dim) as they are.
 func (a *Attention) ForwardSequence(s *Scratch, group, count int, q, k, v, out, stats []float32) {
+	if count == 0 {
+		return
+	}
 	shared := a.Groups * a.Dim
 	s.row.keys = grow(s.row.keys, a.Dim*count)
 	Transpose(s.row.keys, count, k[group*a.Dim:], shared, count, a.Dim)

@@ -12,9 +12,6 @@ const (
 // directRows is the number of rows up to which an untransposed b is read where it lies: below it packing costs more than it saves.
 const directRows = 64
 
-// packColumns is the number of columns from which a transposed a is packed first: each element is then read often enough to repay it.
-const packColumns = 512
-
 // Op says which operand of a product is transposed.
 type Op int
 
@@ -85,7 +82,6 @@ func packColumnGroup(out, b []float32, ldb, k, width int) {
 type Scratch struct {
 	panels Panels
 	edge   []float32
-	rows   []float32
 	row    attentionScratch
 	floats []float32
 }
@@ -113,7 +109,7 @@ func (s *Scratch) Product(op Op, m, n, k int, a []float32, lda int, b []float32,
 			packColumnGroup(s.edge, b[whole:], ldb, k, n-whole)
 			v.last = s.edge
 		}
-		s.product(false, m, a, lda, v, c, ldc, accumulate)
+		product(false, m, a, lda, v, c, ldc, accumulate)
 		return
 	}
 	for k0 := 0; k0 == 0 || k0 < k; k0 += blockDepth { // a block at a time, so that what was packed is still in the cache
@@ -125,16 +121,16 @@ func (s *Scratch) Product(op Op, m, n, k int, a []float32, lda int, b []float32,
 			y = k0
 		}
 		s.panels.Pack(op == NT, depth, n, b[y:], ldb)
-		s.product(op == TN, m, a[x:], lda, s.panels.view(), c, ldc, accumulate || k0 > 0)
+		product(op == TN, m, a[x:], lda, s.panels.view(), c, ldc, accumulate || k0 > 0)
 	}
 }
 
-// ProductPacked computes c (m,n) = a·b, or c += a·b if accumulate, with a (m,k), or a (k,m) to be transposed. See Product.
-func (s *Scratch) ProductPacked(transposed bool, m int, a []float32, lda int, b *Panels, c []float32, ldc int, accumulate bool) {
-	if m == 0 || b.n == 0 {
+// Product computes c (m,n) = a·p, or c += a·p if accumulate. See Scratch.Product.
+func (p *Panels) Product(m int, a []float32, lda int, c []float32, ldc int, accumulate bool) {
+	if m == 0 || p.n == 0 {
 		return
 	}
-	s.product(transposed, m, a, lda, b.view(), c, ldc, accumulate)
+	product(false, m, a, lda, p.view(), c, ldc, accumulate)
 }
 
 // view addresses the 16-column groups of b: group g at data[g*group], its rows step apart, except the last one if it is packed apart.
@@ -149,8 +145,9 @@ func (p *Panels) view() view {
 	return view{k: p.k, n: p.n, data: p.data, group: p.k * tileCols, step: tileCols}
 }
 
-// product runs the blocks and tiles. Blocks of k store partial sums to c and load them again, which leaves the chain as it is.
-func (s *Scratch) product(transposed bool, m int, a []float32, lda int, b view, c []float32, ldc int, accumulate bool) {
+// product runs the blocks and tiles; a is (k,m) if transposed. Blocks of k store partial sums to c and load them again, which leaves the chain
+// as it is.
+func product(transposed bool, m int, a []float32, lda int, b view, c []float32, ldc int, accumulate bool) {
 	k, n := b.k, b.n
 	if len(c) < (m-1)*ldc+n {
 		panic("kernel: c is too short")
@@ -166,22 +163,14 @@ func (s *Scratch) product(transposed bool, m int, a []float32, lda int, b view, 
 	if transposed && len(a) < (k-1)*lda+m || !transposed && len(a) < (m-1)*lda+k {
 		panic("kernel: a is too short")
 	}
-	packed := transposed && n >= packColumns
-	if packed {
-		s.rows = grow(s.rows, blockDepth*(blockRows+tileRows))
-	}
 	for k0 := 0; k0 < k; k0 += blockDepth {
 		depth := min(blockDepth, k-k0)
 		load := accumulate || k0 > 0
 		for i0 := 0; i0 < m; i0 += blockRows {
 			t := tiles{rows: min(blockRows, m-i0), depth: depth, load: load, c: c[i0*ldc:], ldc: ldc}
-			switch {
-			case packed:
-				packRows(s.rows, a[k0*lda+i0:], lda, depth, t.rows)
-				t.a, t.next, t.aRow, t.aStep = s.rows, tileRows*depth, 1, tileRows
-			case transposed:
+			if transposed {
 				t.a, t.next, t.aRow, t.aStep = a[k0*lda+i0:], tileRows, 1, lda
-			default:
+			} else {
 				t.a, t.next, t.aRow, t.aStep = a[i0*lda+k0:], tileRows*lda, lda, 1
 			}
 			for g := 0; g*tileCols < n; g++ {
@@ -192,23 +181,6 @@ func (s *Scratch) product(transposed bool, m int, a []float32, lda int, b view, 
 					t.run(g, width, b.data[g*b.group+k0*b.step:], b.step)
 				}
 			}
-		}
-	}
-}
-
-// packRows copies a block of a (depth,rows) into tiles of 6 columns, contiguous each.
-func packRows(out, a []float32, lda, depth, rows int) {
-	for t := 0; t < rows; t += tileRows {
-		tile := out[t*depth:][:tileRows*depth]
-		width := min(tileRows, rows-t)
-		if width == tileRows {
-			for i := range depth {
-				*(*[tileRows]float32)(tile[i*tileRows:]) = *(*[tileRows]float32)(a[i*lda+t:])
-			}
-			continue
-		}
-		for i := range depth {
-			copy(tile[i*tileRows:], a[i*lda+t:][:width])
 		}
 	}
 }

@@ -111,7 +111,7 @@ func TestProductSplits(t *testing.T) {
 			got := make([]float32, m*n)
 			w.Each(Chunks(m, rows), func(s *Scratch, i int) {
 				from, to := Chunk(i, m, rows)
-				s.ProductPacked(false, to-from, a[from*k:], k, &p, got[from*n:], n, false)
+				p.Product(to-from, a[from*k:], k, got[from*n:], n, false)
 			})
 			equalBits(t, "by rows", got, want)
 			clear(got)
