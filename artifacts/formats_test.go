@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -208,6 +209,29 @@ func TestTokensComeBack(t *testing.T) {
 		if err := tokens.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Opening tokens reads nothing of them into memory.
+func TestTokensAreMapped(t *testing.T) {
+	if runtime.GOOS == "windows" || runtime.GOOS == "plan9" {
+		t.Skip("files are read there")
+	}
+	const n = 1 << 22
+	dir := filepath.Join(t.TempDir(), "tokens")
+	if err := WriteTokens(dir, make([]uint32, n), nil); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	tokens, err := OpenTokens(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tokens.Close()
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > n { // half of their bytes
+		t.Errorf("opening %d tokens of 2 bytes allocates %d bytes", n, grown)
 	}
 }
 
