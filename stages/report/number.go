@@ -27,14 +27,15 @@ func decimals(values []float64) int {
 	return min(9, 2-int(math.Floor(math.Log10(top))))
 }
 
-// fixed prints v with so many digits after the point, and a minus sign that is one. Nothing rounds to −0.
+// fixed prints v with so many digits after the point, and a minus sign that is one. Only 0 prints as 0: what would round
+// to it keeps two significant digits.
 func fixed(v float64, digits int) string {
-	s := strconv.FormatFloat(v, 'f', digits, 64)
-	if rest, negative := strings.CutPrefix(s, "-"); negative {
-		if strings.Trim(rest, "0.") == "" {
-			return rest
-		}
-		return "−" + rest
+	s := strconv.FormatFloat(math.Abs(v), 'f', digits, 64)
+	if v != 0 && strings.Trim(s, "0.") == "" {
+		s = strconv.FormatFloat(math.Abs(v), 'g', 2, 64)
+	}
+	if v < 0 {
+		s = "−" + s
 	}
 	return s
 }

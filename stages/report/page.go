@@ -240,7 +240,7 @@ func (f Figure) view(c *chart, t *frame) figureView {
 		}
 		v.Panels = append(v.Panels, template.HTML(c.svg(p, t.axisLabel(f.X, false), t.axisLabel(f.Y, len(f.With) > 0), said)))
 	}
-	if len(c.keys) > 1 || len(c.references) > 0 {
+	if len(c.keys) > 1 || len(f.With) > 0 || len(c.references) > 0 { // the axis names a metric only where it is alone
 		for i, k := range c.keys {
 			g := glyphStyle(i)
 			v.Keys = append(v.Keys, keyView{template.HTML(swatch(lineStyle(i), &g)), k})

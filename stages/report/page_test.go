@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,5 +85,33 @@ func TestTicksBelowZero(t *testing.T) {
 		if below := ch.ticks[0].Value < 0; below != c.below || !(ch.low < c.ys[0]) || !(ch.high > c.ys[1]) {
 			t.Errorf("%v: from %g to %g, first tick %v", c.ys, ch.low, ch.high, ch.ticks[0])
 		}
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	for _, c := range []struct {
+		v      float64
+		digits int
+		want   string
+	}{
+		{1.5, 3, "1.500"}, {-0.25, 1, "−0.2"}, {2.5, 0, "2"}, {0, 3, "0.000"}, {math.Copysign(0, -1), 3, "0.000"},
+		{0.0001, 3, "0.0001"}, {-0.0001, 3, "−0.0001"}, {3e-7, 3, "3e-07"}, {0.3, 0, "0.3"}, // not 0
+	} {
+		if got := fixed(c.v, c.digits); got != c.want {
+			t.Errorf("%g with %d digits is %q, want %q", c.v, c.digits, got, c.want)
+		}
+	}
+}
+
+// A metric whose companion was not measured is still named.
+func TestKeyOfOneMetric(t *testing.T) {
+	f := worths(t, []float64{0, 1}, []int64{1}, func(float64, int64) worth { return worth{Loss: 2} })
+	figure := Figure{Name: "f", Table: "w", X: "weight_decay", Y: "loss", With: []string{"accuracy"}, Scale: "auto"}
+	c, err := figure.chart(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := figure.view(c, f["w"]); len(v.Keys) != 1 || v.Keys[0].Text != "loss" {
+		t.Errorf("keys %+v", v.Keys)
 	}
 }
