@@ -235,6 +235,9 @@ func (c *chart) bounds() {
 	}
 	least := c.low
 	c.low, c.high = c.low-room, c.high+room
+	if least >= 0 {
+		c.low = max(c.low, -0.08*c.high) // nothing but zeros stands at the bottom
+	}
 	c.ticks = slices.DeleteFunc(niceTicks(c.low, c.high, 6), func(t plot.Tick) bool {
 		return least >= 0 && t.Value < 0 // room below a share of 0 is no share
 	})

@@ -82,7 +82,7 @@ func TestTicksBelowZero(t *testing.T) {
 	}{{[]float64{0, 0}, false}, {[]float64{0, 0.9}, false}, {[]float64{-0.5, 0.9}, true}} {
 		ch := chart{panels: []panel{{lines: []curve{{points: []point{{x: 0, y: c.ys[0]}, {x: 1, y: c.ys[1]}}}}}}}
 		ch.bounds()
-		if below := ch.ticks[0].Value < 0; below != c.below || !(ch.low < c.ys[0]) || !(ch.high > c.ys[1]) {
+		if below := ch.ticks[0].Value < 0; below != c.below || !(ch.low < c.ys[0]) || !(ch.high > c.ys[1]) || c.ys[0] == 0 && ch.low < -0.1*ch.high {
 			t.Errorf("%v: from %g to %g, first tick %v", c.ys, ch.low, ch.high, ch.ticks[0])
 		}
 	}
