@@ -23,14 +23,14 @@ func (n *Net) forward(tokens []int32, segments []segment, c *cache, visit func(l
 			n.work.positions[s.row+i] = int32(s.start + i)
 		}
 	}
-	n.byRows(rows, func(s *kernel.Scratch, from, to int) {
+	n.byRows(rows, func(_ *kernel.Scratch, from, to int) {
 		kernel.Embed(part(n.input(0), width, from, to), n.weights.embedding, width, tokens[from:to])
 	})
 	if visit != nil {
 		visit(0, n.input(0))
 	}
 	for l := range n.model.Layers {
-		n.byRows(rows, func(s *kernel.Scratch, from, to int) { n.beforeAttention(s, l, from, to) })
+		n.byRows(rows, func(_ *kernel.Scratch, from, to int) { n.beforeAttention(l, from, to) })
 		n.attend(l, segments, c)
 		n.byRows(rows, func(s *kernel.Scratch, from, to int) { n.afterAttention(s, l, from, to) })
 		if visit != nil {
@@ -40,7 +40,7 @@ func (n *Net) forward(tokens []int32, segments []segment, c *cache, visit func(l
 }
 
 // beforeAttention computes the norm and the turned queries and keys of some rows.
-func (n *Net) beforeAttention(s *kernel.Scratch, l, from, to int) {
+func (n *Net) beforeAttention(l, from, to int) {
 	width, shared, rows := n.model.Width, n.model.Groups()*n.model.HeadDim(), to-from
 	a, w, p := n.work.layer(l), &n.weights.layers[l], &n.packed.forward[l]
 	h := part(a.attentionNorm, width, from, to)
@@ -89,7 +89,7 @@ func (n *Net) afterAttention(s *kernel.Scratch, l, from, to int) {
 }
 
 // computeLogits computes the final norm and the logits of the rows from, …, to-1 of work.last.
-func (n *Net) computeLogits(s *kernel.Scratch, from, to int, out []float32) {
+func (n *Net) computeLogits(from, to int, out []float32) {
 	width := n.model.Width
 	h := part(n.work.final, width, from, to)
 	kernel.RMSNorm(h, n.work.finalRstd[from:to], part(n.work.last, width, from, to), n.weights.norm, float32(n.model.NormEps))
@@ -110,7 +110,7 @@ func (n *Net) losses(targets []int32, g *gradients, scale float32) {
 		n.byRows(size, func(s *kernel.Scratch, from, to int) {
 			logits := part(n.work.logits, vocab, from, to)
 			from, to = block+from, block+to
-			n.computeLogits(s, from, to, logits)
+			n.computeLogits(from, to, logits)
 			kernel.CrossEntropy(n.work.loss[from:to], logits, targets[from:to], g != nil, scale)
 			if g == nil {
 				return

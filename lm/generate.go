@@ -105,10 +105,10 @@ func (g *generation) step(tokens []int32, segments []segment, active []int) {
 	}
 	next := make([]int32, len(active))
 	for block := 0; block < len(active); block += n.logitRows() {
-		n.byRows(min(n.logitRows(), len(active)-block), func(s *kernel.Scratch, from, to int) {
+		n.byRows(min(n.logitRows(), len(active)-block), func(_ *kernel.Scratch, from, to int) {
 			logits := part(n.work.logits, n.vocab, from, to)
 			from, to = block+from, block+to
-			n.computeLogits(s, from, to, logits)
+			n.computeLogits(from, to, logits)
 			for i := range to - from {
 				next[from+i] = largest(logits[i*n.vocab:][:n.vocab])
 			}
