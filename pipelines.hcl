@@ -207,6 +207,12 @@ pipeline "demo" {
       on     = ["weight_decay", "seed", "task"]
       metric = "response_loss"
     }
+    compare "downstream" {
+      before = "before"
+      after  = "after"
+      on     = ["weight_decay", "seed", "task"]
+      metric = "accuracy"
+    }
 
     claim "C1" {
       says     = "Larger weight decay in pretraining gives larger gains from fine-tuning."
@@ -286,21 +292,13 @@ pipeline "demo" {
       x     = "weight_decay"
       y     = "gap"
     }
-    figure "accuracy" {
-      title = "Accuracy after fine-tuning"
-      table = "after"
+    figure "downstream" {
+      title = "Accuracy before and after fine-tuning"
+      table = "downstream"
       x     = "weight_decay"
-      y     = "accuracy"
-      lines = "task"
-      error = "accuracy_se"
-    }
-    figure "before" {
-      title = "Accuracy before fine-tuning"
-      table = "before"
-      x     = "weight_decay"
-      y     = "accuracy"
-      lines = "task"
-      error = "accuracy_se"
+      y     = "after"
+      with  = ["before"]
+      facet = "task"
     }
     figure "gain" {
       title = "Gain in response loss from fine-tuning"
@@ -308,15 +306,6 @@ pipeline "demo" {
       x     = "weight_decay"
       y     = "gain"
       lines = "task"
-    }
-    figure "separability" {
-      title = "Which source is a passage from? Linear probe by layer"
-      table = "linear"
-      x     = "layer"
-      y     = "accuracy"
-      lines = "weight_decay"
-      facet = "pool"
-      where "features" { is = ["hidden"] }
     }
     figure "pseudo_rank" {
       title = "Pseudo-rank of the attention matrices"
@@ -326,6 +315,22 @@ pipeline "demo" {
       lines = "matrix"
       over  = ["layer", "head"]
       where "norm" { is = ["false"] }
+    }
+    figure "separability" {
+      title = "Which source is a passage from? A linear classifier by layer"
+      table = "linear"
+      x     = "layer"
+      y     = "accuracy"
+      lines = "weight_decay"
+      facet = "pool"
+      error = "accuracy_se"
+      where "features" { is = ["hidden"] }
+      reference "bag of bytes" {
+        where "features" { is = ["bag_of_bytes"] }
+      }
+      reference "chance" {
+        where "features" { is = ["chance"] }
+      }
     }
     figure "curves" {
       title = "Training loss"
