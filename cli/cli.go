@@ -90,7 +90,6 @@ func Main(ctx context.Context, app App, args []string, stdout, stderr io.Writer)
 			return nil
 		}
 	}
-	root.Args = func(_ *cobra.Command, given []string) error { return nil }
 	return c.code(root.ExecuteContext(ctx))
 }
 
