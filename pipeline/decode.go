@@ -99,6 +99,10 @@ func (d *decoder) blocks(blocks hcl.Blocks, v reflect.Value, path string) (diags
 		name := strconv.Itoa(i)
 		if len(b.Labels) == 1 {
 			name = b.Labels[0]
+			if strings.Contains(name, ".") { // which parts names in facts
+				diags = append(diags, problem(b.LabelRanges[0], "Unsuitable name", "the name of %s %q must not have a dot.", b.Type, name))
+				continue
+			}
 			if first, twice := seen[name]; twice {
 				diags = append(diags, problem(b.DefRange, "Duplicate block", "There is a %s %q already, at %s.", b.Type, name, place(first)))
 				continue

@@ -32,7 +32,7 @@ func (e *InvalidError) Print(w io.Writer, width int, color bool) error {
 	return hcl.NewDiagnosticTextWriter(w, e.files, uint(width), color).WriteDiagnostics(e.diags)
 }
 
-// invalid makes an error of diags: sorted by place, each said once, without what only follows from an earlier one.
+// invalid makes an error of diags: sorted by place, each said once, however many instances of a sweep it holds for.
 func invalid(files map[string]*hcl.File, diags hcl.Diagnostics) error {
 	if !diags.HasErrors() {
 		return nil
@@ -43,11 +43,41 @@ func invalid(files map[string]*hcl.File, diags hcl.Diagnostics) error {
 		}
 		return cmp.Or(strings.Compare(a.Subject.Filename, b.Subject.Filename), cmp.Compare(a.Subject.Start.Byte, b.Subject.Start.Byte))
 	})
-	diags = slices.CompactFunc(diags, func(a, b *hcl.Diagnostic) bool {
-		return a.Summary == b.Summary && a.Detail == b.Detail && (a.Subject == nil) == (b.Subject == nil) && (a.Subject == nil || *a.Subject == *b.Subject)
-	})
-	return &InvalidError{diags, files}
+	type saying struct {
+		subject         hcl.Range
+		summary, detail string
+	}
+	var said hcl.Diagnostics
+	times := map[saying]int{}
+	of := func(d *hcl.Diagnostic) saying {
+		s := saying{summary: d.Summary, detail: d.Detail}
+		if d.Subject != nil {
+			s.subject = *d.Subject
+		}
+		return s
+	}
+	for _, d := range diags {
+		if times[of(d)]++; times[of(d)] == 1 {
+			said = append(said, d)
+		}
+	}
+	for i, d := range said {
+		addr, ok := d.Extra.(stageAddr)
+		if !ok {
+			continue
+		}
+		if more := times[of(d)] - 1; more > 0 {
+			addr += stageAddr(fmt.Sprintf(" and %d more", more))
+		}
+		addressed := *d
+		addressed.Detail = string(addr) + ": " + d.Detail
+		said[i] = &addressed
+	}
+	return &InvalidError{said, files}
 }
+
+// stageAddr is what a diagnostic about one instance of a block carries: the address that its text is to start with.
+type stageAddr string
 
 func btoi(b bool) int {
 	if b {
@@ -66,6 +96,13 @@ func place(r hcl.Range) string {
 	return fmt.Sprintf("%s:%d", filepath.Base(r.Filename), r.Start.Line)
 }
 
+// problem makes a diagnostic about n and the place at.
+func (n *Node) problem(at hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
+	d := problem(at, summary, format, args...)
+	d.Extra = stageAddr(n.Addr)
+	return d
+}
+
 // blame turns an error of a stage into diagnostics about the fields of n that it names, under a summary of what went
 // wrong.
 func (n *Node) blame(summary string, err error) hcl.Diagnostics {
@@ -74,10 +111,9 @@ func (n *Node) blame(summary string, err error) hcl.Diagnostics {
 		var blamer interface{ Blame() (field, text string) }
 		if errors.As(e, &blamer) {
 			field, text := blamer.Blame()
-			at := n.where(field)
-			diags = append(diags, problem(at, summary, "%s: %s %s.", n.Addr, field, strings.TrimSuffix(text, ".")))
+			diags = append(diags, n.problem(n.where(field), summary, "%s %s.", field, strings.TrimSuffix(text, ".")))
 		} else {
-			diags = append(diags, problem(n.header, summary, "%s: %s.", n.Addr, strings.TrimSuffix(e.Error(), ".")))
+			diags = append(diags, n.problem(n.header, summary, "%s.", strings.TrimSuffix(e.Error(), ".")))
 		}
 	}
 	return diags

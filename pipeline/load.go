@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
@@ -26,11 +28,12 @@ type Config struct {
 	kinds  map[string]*Kind
 	bodies map[string]*hclsyntax.Block
 	locals map[string]*hclsyntax.Attribute // of the file
-	vars   cty.Value
+	vars   map[string]cty.Value            // by the name of the reference: var.name
+	diags  hcl.Diagnostics                 // about all but the pipelines
 }
 
 // Load reads the file at path. vars sets variables, each by the text of its value. The error is an *InvalidError where
-// the file or a variable is wrong.
+// there is no such file, or no HCL in it; whatever else is wrong, Graphs reports.
 func Load(path string, kinds []*Kind, vars map[string]string) (*Config, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
@@ -47,6 +50,7 @@ func Load(path string, kinds []*Kind, vars map[string]string) (*Config, error) {
 		kinds:  map[string]*Kind{},
 		bodies: map[string]*hclsyntax.Block{},
 		locals: map[string]*hclsyntax.Attribute{},
+		vars:   map[string]cty.Value{},
 	}
 	for _, k := range kinds {
 		c.kinds[k.Name] = k
@@ -58,13 +62,12 @@ func Load(path string, kinds []*Kind, vars map[string]string) (*Config, error) {
 	for _, a := range body.Attributes {
 		diags = append(diags, problem(a.SrcRange, "Unsupported argument", "At the top of the file stand variable, locals and pipeline blocks; values belong into locals { %s = ... }.", a.Name))
 	}
-	values := map[string]cty.Value{}
 	declared := map[string]hcl.Range{}
 	for _, b := range body.Blocks {
 		switch b.Type {
 		case "variable", "pipeline":
-			if len(b.Labels) != 1 {
-				diags = append(diags, problem(b.DefRange(), "Missing name", "Write %s \"name\" { ... }.", b.Type))
+			if !named(b) {
+				diags = append(diags, unnamed(b))
 				continue
 			}
 			name := b.Labels[0]
@@ -80,7 +83,7 @@ func Load(path string, kinds []*Kind, vars map[string]string) (*Config, error) {
 			}
 			value, moreDiags := variable(b, vars)
 			diags = append(diags, moreDiags...)
-			values[name] = value
+			c.vars["var."+name] = value
 		case "locals":
 			diags = append(diags, collectLocals(b, c.locals)...)
 		default:
@@ -88,13 +91,22 @@ func Load(path string, kinds []*Kind, vars map[string]string) (*Config, error) {
 		}
 	}
 	for _, name := range sortedKeys(vars) {
-		if _, ok := values[name]; !ok {
+		if _, ok := c.vars["var."+name]; !ok {
 			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Unknown variable",
-				Detail: fmt.Sprintf("--var %s: %s declares no variable %q.%s", name, filepath.Base(path), name, Nearest(name, sortedKeys(values)))})
+				Detail: fmt.Sprintf("--var %s: %s declares no var.%s.%s", name, filepath.Base(path), name, Nearest("var."+name, sortedKeys(c.vars)))})
 		}
 	}
-	c.vars = cty.ObjectVal(values)
-	return c, invalid(c.files, diags)
+	c.diags = diags
+	return c, nil
+}
+
+// named tells whether a block has one label, which a reference can spell and a folder can have as its name.
+func named(b *hclsyntax.Block) bool {
+	return len(b.Labels) == 1 && hclsyntax.ValidIdentifier(b.Labels[0])
+}
+
+func unnamed(b *hclsyntax.Block) *hcl.Diagnostic {
+	return problem(b.DefRange(), "Missing name", "Write %s \"name\" { ... }, with a name of letters, digits, _ and -, that starts with a letter.", b.Type)
 }
 
 // variable evaluates a variable block: the value given, or its default.
@@ -113,7 +125,9 @@ func variable(b *hclsyntax.Block, given map[string]string) (cty.Value, hcl.Diagn
 		diags = append(diags, moreDiags...)
 	}
 	value, at := cty.NullVal(want), b.DefRange()
-	if text, ok := given[name]; ok {
+	if text, ok := given[name]; ok && !utf8.ValidString(text) {
+		diags = append(diags, problem(at, "Unsuitable value", "The value given as --var %s is not UTF-8.", name))
+	} else if ok {
 		value = parseVariable(text, want)
 	} else if a, ok := content.Attributes["default"]; ok {
 		v, moreDiags := a.Expr.Value(nil)
@@ -175,10 +189,11 @@ type item struct {
 	needs []string // names of other items
 }
 
-// Graphs decodes the pipelines named. The error is an *InvalidError that lists every problem found in any of them.
+// Graphs decodes the pipelines named. The error is an *InvalidError that lists every problem found in any of them and in
+// what they share.
 func (c *Config) Graphs(names []string) ([]*Graph, error) {
 	var graphs []*Graph
-	var diags hcl.Diagnostics
+	diags := slices.Clone(c.diags)
 	for _, name := range names {
 		g, moreDiags := c.graph(name)
 		diags = append(diags, moreDiags...)
@@ -198,7 +213,7 @@ func (c *Config) graph(name string) (*Graph, hcl.Diagnostics) {
 	diags = append(diags, moreDiags...)
 
 	g := &Graph{Name: name, config: c}
-	values := map[string]cty.Value{} // of items; of one with an error, an unknown, so that what builds on it is still checked
+	values := maps.Clone(c.vars) // and of items; of one with an error, an unknown, so that what builds on it is still checked
 	for _, it := range order {
 		ctx := c.context(it, values)
 		if it.local != nil {
@@ -235,8 +250,8 @@ func (c *Config) items(p *hclsyntax.Block) (map[string]*item, hcl.Diagnostics) {
 			diags = append(diags, problem(b.TypeRange, "Unknown kind of stage", "There is no kind %q; the kinds are %s.%s", b.Type, strings.Join(sortedKeys(c.kinds), ", "), Nearest(b.Type, sortedKeys(c.kinds))))
 			continue
 		}
-		if len(b.Labels) != 1 || !hclsyntax.ValidIdentifier(b.Labels[0]) {
-			diags = append(diags, problem(b.DefRange(), "Missing name", "Write %s \"name\" { ... }, with a name of letters, digits and _, that starts with a letter.", b.Type))
+		if !named(b) {
+			diags = append(diags, unnamed(b))
 			continue
 		}
 		name := b.Type + "." + b.Labels[0]
@@ -273,13 +288,18 @@ func (c *Config) references(it *item, items map[string]*item) (diags hcl.Diagnos
 			}
 		}
 		switch {
-		case root == "each" && it.block != nil:
-			if it.block.Body.Attributes["for_each"] == nil {
+		case root == "each":
+			if it.block == nil || it.block.Body.Attributes["for_each"] == nil {
+				it.needs = append(it.needs, root)
 				diags = append(diags, problem(t.SourceRange(), "Invalid reference", "each is there only in a block with for_each."))
 			}
 		case root == "var":
-			if !c.vars.Type().HasAttribute(second) {
-				diags = append(diags, problem(t.SourceRange(), "Unknown reference", "There is no variable %q.%s", second, Nearest(second, sortedKeys(c.vars.Type().AttributeTypes()))))
+			name := "var." + second
+			it.needs = append(it.needs, name)
+			if second == "" {
+				diags = append(diags, problem(t.SourceRange(), "Unknown reference", "Write var.name."))
+			} else if _, ok := c.vars[name]; !ok {
+				diags = append(diags, problem(t.SourceRange(), "Unknown reference", "There is no %s.%s", name, Nearest(name, sortedKeys(c.vars))))
 			}
 		case root == "local" || isKind:
 			name := root + "." + second
@@ -362,11 +382,17 @@ func (it *item) place() hcl.Range {
 
 func (it *item) start() int { return it.place().Start.Byte }
 
-// context holds just what an item refers to: small contexts keep large files fast.
+// context holds just what an item refers to: small contexts keep large files fast. What nothing declares is not known,
+// so that it is reported once.
 func (c *Config) context(it *item, values map[string]cty.Value) *hcl.EvalContext {
+	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{}, Functions: functions}
 	groups := map[string]map[string]cty.Value{}
 	for _, need := range it.needs {
-		root, name, _ := strings.Cut(need, ".")
+		root, name, found := strings.Cut(need, ".")
+		if !found {
+			ctx.Variables[root] = cty.DynamicVal
+			continue
+		}
 		if groups[root] == nil {
 			groups[root] = map[string]cty.Value{}
 		}
@@ -375,7 +401,6 @@ func (c *Config) context(it *item, values map[string]cty.Value) *hcl.EvalContext
 			groups[root][name] = v
 		}
 	}
-	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{"var": c.vars}, Functions: functions}
 	for root, members := range groups {
 		ctx.Variables[root] = cty.ObjectVal(members)
 	}
@@ -409,22 +434,25 @@ func (c *Config) block(it *item, ctx *hcl.EvalContext) (cty.Value, []*Node, hcl.
 	}
 	var nodes []*Node
 	elements := map[string]cty.Value{}
+	whole := known
 	for _, i := range all {
 		child := ctx.NewChild()
 		child.Variables = map[string]cty.Value{"each": cty.DynamicVal}
+		addr := it.name
 		if known {
 			child.Variables["each"] = i.each()
+			addr += "[" + i.point.String() + "]"
 		}
-		n, moreDiags := c.node(it, rest, child, it.name+"["+i.point.String()+"]", i.point)
+		n, moreDiags := c.node(it, rest, child, addr, i.point)
 		diags = append(diags, moreDiags...)
 		if n == nil {
-			known = false
+			whole = false
 			continue
 		}
 		nodes = append(nodes, n)
 		elements[i.key] = n.value()
 	}
-	if !known {
+	if !whole {
 		return cty.DynamicVal, nodes, diags
 	}
 	return cty.ObjectVal(elements), nodes, diags
@@ -453,7 +481,7 @@ func (c *Config) node(it *item, body hcl.Body, ctx *hcl.EvalContext, addr string
 	for i := range n.files {
 		x := &n.files[i]
 		if err := c.identify(x); err != nil {
-			diags = append(diags, problem(n.where(x.field), "Unreadable source", "%s: %s %s.", n.Addr, x.field, err))
+			diags = append(diags, n.problem(n.where(x.field), "Unreadable source", "%s %s.", x.field, err))
 		}
 	}
 	if diags.HasErrors() {

@@ -49,7 +49,7 @@ func TestBadInput(t *testing.T) {
 		"unknown kind":           {"pipeline \"p\" {\n  wrod \"w\" {}\n}", []string{"line 2", `no kind "wrod"`, "Did you mean word?"}},
 		"unknown block":          {"pipeline \"p\" {\n  upper \"u\" {\n    from = word.w.out\n  }\n  word \"v\" {}\n}", []string{"line 3", "There is no word.w.", "Did you mean word.v?"}},
 		"unknown output":         {"pipeline \"p\" {\n  word \"w\" {}\n  upper \"u\" {\n    from = word.w.text\n  }\n}", []string{"line 4", `"text"`}},
-		"unknown variable":       {"pipeline \"p\" {\n  word \"w\" {\n    weight = var.wd\n  }\n}", []string{"line 3", `There is no variable "wd"`}},
+		"unknown variable":       {"pipeline \"p\" {\n  word \"w\" {\n    weight = var.wd\n  }\n}", []string{"line 3", `There is no var.wd`}},
 		"unknown local":          {"locals {\n  rate = 1\n}\npipeline \"p\" {\n  word \"w\" {\n    weight = local.rat\n  }\n}", []string{"line 6", "There is no local.rat.", "Did you mean local.rate?"}},
 		"unknown name":           {"pipeline \"p\" {\n  word \"w\" {\n    weight = vra.x\n  }\n}", []string{"line 3", `"vra" is neither`, "Did you mean var?"}},
 		"cycle":                  {"pipeline \"p\" {\n  upper \"a\" {\n    from = upper.b.out\n  }\n  upper \"b\" {\n    from = upper.a.out\n  }\n}", []string{"line 2", "upper.a → upper.b → upper.a"}},
@@ -64,6 +64,10 @@ func TestBadInput(t *testing.T) {
 		"fractional seed":        {"pipeline \"p\" {\n  word \"w\" {\n    for_each = grid({seed = [1.5]})\n  }\n}", []string{"line 3", "a seed is a whole number"}},
 		"unswept axis":           {"pipeline \"p\" {\n  word \"w\" {}\n  word \"v\" {\n    for_each = grid({base = word.w})\n  }\n}", []string{"line 4", "base is word.w, which has no for_each"}},
 		"object in a list axis":  {"pipeline \"p\" {\n  word \"w\" {\n    for_each = grid({x = [{a = 1}]})\n  }\n}", []string{"line 3", "write a map"}},
+		"axis of no name":        {"pipeline \"p\" {\n  word \"w\" {\n    for_each = grid({\"a=1,b\" = [1]})\n  }\n}", []string{"line 3", `"a=1,b" cannot name an axis`}},
+		"infinite coordinate":    {"pipeline \"p\" {\n  word \"w\" {\n    for_each = grid({x = [1e999]})\n  }\n}", []string{"line 3", "too large"}},
+		"label with a dot":       {"pipeline \"p\" {\n  collect \"c\" {\n    table \"a.b\" { from = [] }\n  }\n}", []string{"line 3", `the name of table "a.b" must not have a dot`}},
+		"pipeline as a path":     {"pipeline \"../p\" {\n}", []string{"line 1", "with a name of letters"}},
 		"for_each over a list":   {"pipeline \"p\" {\n  word \"w\" {\n    for_each = [1, 2]\n  }\n}", []string{"line 3", "for_each is a list", "grid({name = [...]})"}},
 		"for_each over a block":  {"pipeline \"p\" {\n  word \"w\" {}\n  word \"v\" {\n    for_each = word.w\n  }\n}", []string{"line 4", "single block"}},
 		"each without for_each":  {"pipeline \"p\" {\n  word \"w\" {\n    weight = each.value\n  }\n}", []string{"line 3", "each is there only in a block with for_each"}},
@@ -131,6 +135,38 @@ func TestAllAtOnce(t *testing.T) {
 	}
 }
 
+// TestSaidOnce: one mistake is one diagnostic, which names the first instance it holds for; instances are checked
+// although an earlier one is wrong, and pipelines although what they share is.
+func TestSaidOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"equal in all instances":   {"pipeline \"p\" {\nword \"w\" {\nfor_each = grid({ seed = [1, 2, 3] })\nweight = -1\n}\n}", []string{"word.w[seed=1] and 2 more: weight must be at least 0, is -1."}},
+		"another in each instance": {"pipeline \"p\" {\nword \"w\" {\nfor_each = grid({ x = [1, 2] })\nweight = -each.value.x\n}\n}", []string{"word.w[x=1]: weight must be at least 0, is -1.", "word.w[x=2]: weight must be at least 0, is -2."}},
+		"instances are not known":  {"pipeline \"p\" {\nword \"w\" {\nfor_each = grid({})\nweight = -1\n}\n}", []string{"grid takes an object of axes", "word.w: weight must be at least 0"}},
+		"file and pipeline":        {"rate = 1\npipeline \"p\" {\nword \"w\" {\nweight = -1\n}\n}", []string{"At the top of the file", "word.w: weight must be at least 0"}},
+		"unknown name":             {"pipeline \"p\" {\nword \"w\" {\nweight = vra.x\n}\n}", []string{`"vra" is neither`}},
+		"unknown variable":         {"pipeline \"p\" {\nword \"w\" {\nweight = var.x\n}\n}", []string{"There is no var.x."}},
+		"all variables":            {"pipeline \"p\" {\nword \"w\" {\nweight = var\n}\n}", []string{"Write var.name."}},
+		"each without for_each":    {"pipeline \"p\" {\nword \"w\" {\nweight = each.value\n}\n}", []string{"only in a block with for_each"}},
+		"each in a local":          {"locals {\na = each.value\n}\npipeline \"p\" {\nword \"w\" {\nweight = local.a\n}\n}", []string{"only in a block with for_each"}},
+		"for_each reads a null":    {"pipeline \"p\" {\nword \"w\" {\nfor_each = grid({ x = [1, null] })\nweight = each.value.x\n}\n}", []string{"x has a null among its values"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, got := loadFile(t, c.text, nil)
+			for _, want := range c.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("does not say %q:\n%s", want, got)
+				}
+			}
+			if n := strings.Count(got, "Error: "); n != len(c.want) {
+				t.Errorf("%d errors, not %d:\n%s", n, len(c.want), got)
+			}
+		})
+	}
+}
+
 func TestVariables(t *testing.T) {
 	file := `
 variable "wd" {
@@ -162,8 +198,9 @@ pipeline "p" {
 		vars map[string]string
 		want string
 	}{
-		{map[string]string{"wdx": "1"}, "no variable \"wdx\". Did you mean wd?"},
+		{map[string]string{"wdx": "1"}, "declares no var.wdx. Did you mean var.wd?"},
 		{map[string]string{"wd": "many"}, "--var wd=many"},
+		{map[string]string{"name": "\xff"}, "--var name is not UTF-8"},
 	} {
 		if _, msg := loadFile(t, file, c.vars); !strings.Contains(msg, c.want) {
 			t.Errorf("%v: does not say %q:\n%s", c.vars, c.want, msg)
@@ -183,6 +220,7 @@ func TestSweeps(t *testing.T) {
 		"filter": {"word \"w\" {\nfor_each = grid({ seed = [1, 2] })\n}\nupper \"u\" {\nfor_each = { for k, w in word.w : k => w if k != \"seed=1\" }\nfrom = each.value.out\n}",
 			`word.w[seed=1] word.w[seed=2] upper.u[seed=2]`},
 		"map of for_each": {`word "w" { for_each = { a = 1, b = 2 } }`, `word.w[key=a] word.w[key=b]`},
+		"point equals":    {"word \"w\" {\nfor_each = grid({ weight = [0.1] })" + "\n" + `weight = each.point.weight == 0.1 ? 1 : -1` + "\n}", `word.w[weight=0.1]`},
 		"set":             {`word "w" { for_each = toset(["b", "a"]) }`, `word.w[key=a] word.w[key=b]`},
 		"number as text":  {`word "w" { for_each = grid({ x = ["1"] }) }`, `word.w[x="1"]`},
 		"point":           {"word \"w\" {\nfor_each = grid({ weight = [3] })\nweight = each.point.weight\ntext = each.key\n}", `word.w[weight=3]`},

@@ -265,7 +265,7 @@ func (r *runner) failure(n *Node, err error) *StageError {
 	}
 	var blamer interface{ Blame() (field, text string) }
 	if errors.As(e.Err, &blamer) {
-		e.diags = &InvalidError{n.blame("A stage failed", e.Err), r.graph.config.files}
+		errors.As(invalid(r.graph.config.files, n.blame("A stage failed", e.Err)), &e.diags)
 	}
 	return e
 }

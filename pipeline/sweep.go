@@ -2,10 +2,12 @@ package pipeline
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 )
@@ -60,11 +62,14 @@ func coordinate(name string, v cty.Value) (Coordinate, error) {
 	case name == "seed" || strings.HasSuffix(name, "_seed"):
 		i, accuracy := v.AsBigFloat().Int64()
 		if accuracy != 0 {
-			return Coordinate{}, fmt.Errorf("%s has %s among its values; a seed is a whole number", name, v.AsBigFloat().Text('g', -1))
+			return Coordinate{}, fmt.Errorf("%s has %s among its values; a seed is a whole number of 64 bits", name, v.AsBigFloat().Text('g', -1))
 		}
 		return Coordinate{name, i}, nil
 	}
 	f, _ := v.AsBigFloat().Float64()
+	if math.IsInf(f, 0) {
+		return Coordinate{}, fmt.Errorf("%s has %s among its values, which is too large", name, v.AsBigFloat().Text('g', -1))
+	}
 	if f == 0 {
 		f = 0 // −0 is 0
 	}
@@ -133,6 +138,9 @@ func grid(axes cty.Value) (cty.Value, error) {
 	for it := axes.ElementIterator(); it.Next(); {
 		k, v := it.Element()
 		name := k.AsString()
+		if !hclsyntax.ValidIdentifier(name) {
+			return cty.DynamicVal, fmt.Errorf("%q cannot name an axis; write letters, digits, _ and -, with a letter first", name)
+		}
 		steps, err := axis(name, v)
 		if err != nil {
 			return cty.DynamicVal, err
@@ -243,7 +251,7 @@ func (i instance) each() cty.Value {
 		case int64:
 			point[c.Name] = cty.NumberIntVal(v)
 		case float64:
-			point[c.Name] = cty.NumberFloatVal(v)
+			point[c.Name] = cty.MustParseNumberVal(formatFloat(v)) // 0.1 as the file has it, so that it equals 0.1 there
 		case string:
 			point[c.Name] = cty.StringVal(v)
 		case bool:
