@@ -90,6 +90,8 @@ func writeFile(path string, write func(io.Writer) error) error {
 		return err
 	}
 	w := bufio.NewWriter(f)
-	err = write(w)
-	return errors.Join(err, w.Flush(), f.Close())
+	if err = write(w); err == nil {
+		err = w.Flush()
+	}
+	return errors.Join(err, f.Close())
 }

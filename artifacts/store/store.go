@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -162,9 +163,7 @@ func (s *Store) rehash(d Digest) error {
 	if got != d {
 		return &DamagedError{path, "its bytes have the digest " + got.Short()}
 	}
-	if err := os.Chtimes(path, intact, intact); err != nil {
-		return err
-	}
+	os.Chtimes(path, intact, intact) // saves the next hashing; a store that is only to be read, or another user's, refuses it
 	s.mu.Lock()
 	s.verified[d] = true
 	s.mu.Unlock()
@@ -232,11 +231,17 @@ func link(from, to string) error {
 	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	data, err := os.ReadFile(from)
+	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, data, 0o444)
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 // entry is one file of a tree.
