@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 
@@ -49,6 +50,9 @@ func (w *word) Run(ctx context.Context, t *pipeline.Task) error {
 	}
 	if w.Text == "panic" {
 		panic("no such word")
+	}
+	if w.Text == "diverge" {
+		t.Progress(1, 1, map[string]float64{"loss": math.Inf(1), "rate": 2})
 	}
 	text := w.Text
 	for _, f := range w.File {

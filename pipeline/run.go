@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -341,8 +343,15 @@ func (r *runner) stage(ctx context.Context, t *Task, n *resolved) error {
 		if _, staged := t.inputs[in.ref]; staged {
 			continue
 		}
-		producer := n.inputs[in.ref.Node]
-		b := producer.result.Outputs[in.ref.Output]
+		ref, producer := in.ref, n.inputs[in.ref.Node]
+		for store.Key(producer.facts) == t.Key {
+			// The producer leaves what it reads, as n will: it cannot be asked for its output while its key is locked, but
+			// its own input has equal bytes.
+			i := slices.IndexFunc(producer.node.inputs, func(p input) bool { return p.field == in.field })
+			ref = producer.node.inputs[i].ref
+			producer = producer.inputs[ref.Node]
+		}
+		b := producer.result.Outputs[ref.Output]
 		path := filepath.Join(t.attempt.Dir, "in", strconv.Itoa(len(t.inputs)))
 		err := r.st.Stage(b, path)
 		if err != nil {
@@ -384,6 +393,7 @@ func (r *runner) restore(ctx context.Context, producer *resolved, b store.Blob, 
 	if err != nil {
 		return err
 	}
+	r.emit(Event{Addr: producer.node.Addr, Action: "done", Values: map[string]float64{"seconds": res.Made.Seconds}})
 	for name, made := range res.Outputs {
 		if was := producer.result.Outputs[name]; made != was {
 			return fmt.Errorf("%s was made again and has other bytes than before (%s, was %s); the next run goes on from the new ones", name, made.Digest.Short(), was.Digest.Short())
@@ -392,7 +402,8 @@ func (r *runner) restore(ctx context.Context, producer *resolved, b store.Blob, 
 	return nil
 }
 
-// progress returns a stage's way to report, which passes on at most five reports a second and the last step.
+// progress returns a stage's way to report, which passes on at most five reports a second and the last step. The values
+// remain the stage's; those that are not finite have no form in JSON and are left out.
 func (r *runner) progress(n *Node) func(step, total int, values map[string]float64) {
 	var last time.Time
 	var mu sync.Mutex
@@ -401,6 +412,8 @@ func (r *runner) progress(n *Node) func(step, total int, values map[string]float
 		defer mu.Unlock()
 		if now := time.Now(); step == total || now.Sub(last) >= 200*time.Millisecond {
 			last = now
+			values = maps.Clone(values)
+			maps.DeleteFunc(values, func(_ string, v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 			r.emit(Event{Addr: n.Addr, Action: "progress", Step: step, Total: total, Values: values})
 		}
 	}

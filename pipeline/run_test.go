@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"anneal/artifacts/store"
 	"anneal/pipeline"
@@ -189,9 +190,9 @@ upper "u" {
 		"other input":   {two + "\nword \"v\" {}", strings.Replace(two, "word.w.out", "word.v.out", 1) + "\nword \"v\" {}", nil, []string{"run upper.u: from: content of word.v.out changed"}},
 		"file":          {two + "\nword \"f\" {\nfile = [\"f.txt\"]\n}", two + "\nword \"f\" {\nfile = [\"f.txt\"]\n}", func(s *study) { s.file("f.txt", "new") }, []string{"run word.f: file.0: content changed"}},
 		"store emptied": {two, two, func(s *study) { os.RemoveAll(filepath.Join(s.st.Dir(), "results")) }, []string{"run word.w: its stored result is gone"}},
-		"object lost":   {two, two, func(s *study) { s.spoil(os.Remove) }, []string{"run word.w: stored result is incomplete: output out is missing"}},
+		"object lost":   {two, two, func(s *study) { s.spoil("a b", os.Remove) }, []string{"run word.w: stored result is incomplete: output out is missing"}},
 		"object damaged": {two, two, func(s *study) {
-			s.spoil(func(path string) error { os.Chmod(path, 0o666); return os.WriteFile(path, []byte("xyz"), 0o666) })
+			s.spoil("a b", func(path string) error { os.Chmod(path, 0o666); return os.WriteFile(path, []byte("xyz"), 0o666) })
 		}, []string{"run word.w: stored result is damaged: output out:"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -221,16 +222,31 @@ func (s *study) file(name, content string) {
 	}
 }
 
-// spoil does something to every object of the store that holds "a b".
-func (s *study) spoil(how func(path string) error) {
+// spoil does something to every object of the store that holds the text.
+func (s *study) spoil(text string, how func(path string) error) {
 	objects, _ := filepath.Glob(filepath.Join(s.st.Dir(), "objects", "*", "*"))
 	for _, path := range objects {
-		if b, _ := os.ReadFile(path); string(b) == "a b" {
+		if b, _ := os.ReadFile(path); string(b) == text {
 			if err := how(path); err != nil {
 				s.t.Fatal(err)
 			}
 		}
 	}
+}
+
+// overwrite changes the bytes of objects without moving their time, as a failing disk would.
+func (s *study) overwrite(old, text string) {
+	s.spoil(old, func(path string) error {
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		os.Chmod(path, 0o666)
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			return err
+		}
+		return os.Chtimes(path, info.ModTime(), info.ModTime())
+	})
 }
 
 // TestEarlyCutoff: what reads an input whose bytes did not change does not run, however far upstream the edit was.
@@ -328,21 +344,41 @@ upper "u" {
 `
 	s := newStudy(t)
 	s.run(chain)
-	s.spoil(func(path string) error { // without moving the file's time, as a failing disk would
-		info, err := os.Stat(path)
-		if err != nil {
-			return err
-		}
-		os.Chmod(path, 0o666)
-		if err := os.WriteFile(path, []byte("a_b"), 0o666); err != nil {
-			return err
-		}
-		return os.Chtimes(path, info.ModTime(), info.ModTime())
-	})
+	s.overwrite("a b", "a_b")
 	s.st = store.Open(s.st.Dir()) // another process
 	got := s.run(chain + "collect \"c\" {\n table \"t\" { from = [word.w.out] }\n}")
-	if !strings.Contains(got, "progress word.w runs again") || !strings.Contains(got, "done collect.c") {
+	if !strings.Contains(got, "progress word.w runs again") || !strings.Contains(got, "done word.w") || !strings.Contains(got, "done collect.c") {
 		t.Errorf("got:\n%s", got)
+	}
+}
+
+// TestDamagedFixedPoint: a stage that leaves what it reads has the key of the one before it; its damaged output is made
+// again from where the bytes come from, without waiting for itself.
+func TestDamagedFixedPoint(t *testing.T) {
+	const chain = `
+word "w" {
+  text = "A B"
+}
+upper "one" {
+  from = word.w.out
+}
+upper "two" {
+  from = upper.one.out
+}
+`
+	s := newStudy(t)
+	s.run(chain)
+	s.overwrite("A B", "A_B")
+	s.st = store.Open(s.st.Dir())
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	g, err := s.load(chain + "collect \"c\" {\n table \"t\" { from = [upper.two.out] }\n}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := g.Run(ctx, s.st, pipeline.NewLocal(1), 1, func(pipeline.Event) {})
+	if err != nil || out.Ran != 1 || out.Cached != 3 {
+		t.Errorf("outcome %+v, %v", out.Summary, err)
 	}
 }
 
@@ -351,6 +387,24 @@ func TestEqualKeysRunOnce(t *testing.T) {
 	got := newStudy(t).run("word \"a\" {}\nword \"b\" {}\nword \"c\" {}")
 	if strings.Count(got, "done") != 1 || strings.Count(got, "cached") != 2 {
 		t.Errorf("got:\n%s", got)
+	}
+}
+
+// TestProgressOfNoNumber: a loss that is not finite breaks no journal.
+func TestProgressOfNoNumber(t *testing.T) {
+	s := newStudy(t)
+	g, err := s.load("word \"w\" {\n text = \"diverge\"\n}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reported []map[string]float64
+	_, err = g.Run(t.Context(), s.st, pipeline.NewLocal(1), 1, func(e pipeline.Event) {
+		if e.Action == "progress" {
+			reported = append(reported, e.Values)
+		}
+	})
+	if err != nil || len(reported) != 1 || len(reported[0]) != 1 || reported[0]["rate"] != 2 {
+		t.Errorf("reported %v, %v", reported, err)
 	}
 }
 
