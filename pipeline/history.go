@@ -25,27 +25,19 @@ type Record struct {
 
 func runsDir(st *store.Store) string { return filepath.Join(st.Dir(), "runs") }
 
-// Runs lists the runs of a pipeline that ended, newest first; of all pipelines where the name is "".
-func Runs(st *store.Store, pipeline string) []*Record {
+// newest returns the keys of the newest run of a pipeline that ended, nil where there is none. Records that cannot be
+// read are passed over: they only ever serve to give reasons.
+func newest(st *store.Store, pipeline string) map[string]store.Digest {
 	entries, _ := os.ReadDir(runsDir(st))
-	var all []*Record
 	for _, e := range slices.Backward(entries) { // names start with the time
 		if !strings.HasSuffix(e.Name(), ".json") {
 			continue
 		}
 		data, err := os.ReadFile(filepath.Join(runsDir(st), e.Name()))
-		r := new(Record)
-		if err == nil && json.Unmarshal(data, r) == nil && (pipeline == "" || r.Pipeline == pipeline) {
-			all = append(all, r)
+		var r Record
+		if err == nil && json.Unmarshal(data, &r) == nil && r.Pipeline == pipeline && r.Keys != nil {
+			return r.Keys
 		}
-	}
-	return all
-}
-
-// newest returns the keys of the newest run of a pipeline, nil where there is none.
-func newest(st *store.Store, pipeline string) map[string]store.Digest {
-	if runs := Runs(st, pipeline); len(runs) > 0 {
-		return runs[0].Keys
 	}
 	return nil
 }

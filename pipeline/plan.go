@@ -54,7 +54,7 @@ type planner struct {
 	keys     map[string]store.Digest // of the newest run, by address
 	known    map[*Node]*store.Result // of nodes whose result is at hand
 	alike    map[store.Digest][]*store.Result
-	vanished map[string][]string // addresses of the newest run that the graph no longer has, by block
+	vanished map[string][]*vanished // points of the newest run that the graph no longer has, by block
 }
 
 func (p *planner) step(g *Graph, n *Node) Step {

@@ -190,7 +190,13 @@ upper "u" {
 		"other input":   {two + "\nword \"v\" {}", strings.Replace(two, "word.w.out", "word.v.out", 1) + "\nword \"v\" {}", nil, []string{"run upper.u: from: content of word.v.out changed"}},
 		"file":          {two + "\nword \"f\" {\nfile = [\"f.txt\"]\n}", two + "\nword \"f\" {\nfile = [\"f.txt\"]\n}", func(s *study) { s.file("f.txt", "new") }, []string{"run word.f: file.0: content changed"}},
 		"store emptied": {two, two, func(s *study) { os.RemoveAll(filepath.Join(s.st.Dir(), "results")) }, []string{"run word.w: its stored result is gone"}},
-		"object lost":   {two, two, func(s *study) { s.spoil("a b", os.Remove) }, []string{"run word.w: stored result is incomplete: output out is missing"}},
+		"records spoilt": {two, strings.Replace(two, "a b", "c", 1), func(s *study) {
+			records, _ := filepath.Glob(filepath.Join(s.st.Dir(), "runs", "*.json"))
+			for i, path := range records {
+				os.WriteFile(path, []byte([]string{"{", `{"pipeline":"p"}`, `{"pipeline":"p","keys":{"word.w":"x"}}`}[i%3]), 0o666)
+			}
+		}, []string{"run word.w: never run", "maybe upper.u: never run"}},
+		"object lost": {two, two, func(s *study) { s.spoil("a b", os.Remove) }, []string{"run word.w: stored result is incomplete: output out is missing"}},
 		"object damaged": {two, two, func(s *study) {
 			s.spoil("a b", func(path string) error { os.Chmod(path, 0o666); return os.WriteFile(path, []byte("xyz"), 0o666) })
 		}, []string{"run word.w: stored result is damaged: output out:"}},

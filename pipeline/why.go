@@ -30,43 +30,82 @@ func (p *planner) changes(g *Graph, n *Node, facts []store.Fact, complete bool) 
 		return []string{"never run"}
 	}
 	if p.vanished == nil {
-		p.vanished = map[string][]string{}
-		here := map[string]bool{}
-		for _, m := range g.Nodes {
-			here[m.Addr] = true
-		}
-		for _, addr := range sortedKeys(p.keys) {
-			block, point, swept := strings.Cut(addr, "[")
-			if swept && !here[addr] {
-				p.vanished[block] = append(p.vanished[block], "["+point)
-			}
-		}
+		p.vanished = p.gone(g)
 	}
-	var nearest string
-	var least []string
-	here := strings.Split(n.Point.String(), ",")
-	apart := func(point string) int { // coordinates that differ
-		there := strings.Split(strings.Trim(point, "[]"), ",")
-		return len(slices.DeleteFunc(there, func(c string) bool { return slices.Contains(here, c) }))
+	nearest := nearestOf(p.vanished[n.Block], n.Point, facts, complete)
+	if nearest == nil {
+		return []string{"new point"}
 	}
-	for _, point := range p.vanished[n.Block] {
-		old, err := p.st.Result(p.keys[n.Block+point])
+	changes := p.diff(n, nearest.facts, facts, complete)
+	if len(changes) == 0 {
+		return []string{"new point; against " + nearest.point}
+	}
+	changes[0] = "new point; against " + nearest.point + ": " + changes[0]
+	return changes
+}
+
+// vanished is an instance that the newest run had and the graph has no longer.
+type vanished struct {
+	point       string // in brackets
+	coordinates []string
+	facts       []store.Fact
+	has         map[store.Fact]bool
+}
+
+// gone lists what vanished, by block.
+func (p *planner) gone(g *Graph) map[string][]*vanished {
+	here := map[string]bool{}
+	for _, n := range g.Nodes {
+		here[n.Addr] = true
+	}
+	all := map[string][]*vanished{}
+	for _, addr := range sortedKeys(p.keys) {
+		block, point, swept := strings.Cut(addr, "[")
+		if !swept || here[addr] {
+			continue
+		}
+		old, err := p.st.Result(p.keys[addr])
 		if err != nil {
 			continue
 		}
-		d := p.diff(n, old.Key, facts, complete)
-		if nearest == "" || cmp.Or(cmp.Compare(len(d), len(least)), cmp.Compare(apart(point), apart(nearest))) < 0 {
-			nearest, least = point, d
+		v := &vanished{"[" + point, strings.Split(strings.TrimSuffix(point, "]"), ","), old.Key, map[store.Fact]bool{}}
+		for _, f := range old.Key {
+			v.has[f] = true
+		}
+		all[block] = append(all[block], v)
+	}
+	return all
+}
+
+// nearestOf returns what differs from the facts, as far as they are known, in the fewest of them, and of those what has
+// the most coordinates in common; nil where nothing vanished.
+func nearestOf(all []*vanished, point Point, facts []store.Fact, complete bool) *vanished {
+	here := map[string]bool{}
+	for _, c := range strings.Split(point.String(), ",") {
+		here[c] = true
+	}
+	var nearest *vanished
+	var least [2]int
+	for _, v := range all {
+		var d [2]int // facts without a counterpart, coordinates that are elsewhere
+		for _, f := range facts {
+			if !v.has[f] {
+				d[0]++
+			}
+		}
+		if complete {
+			d[0] += max(0, len(v.facts)-len(facts))
+		}
+		for _, c := range v.coordinates {
+			if !here[c] {
+				d[1]++
+			}
+		}
+		if nearest == nil || slices.Compare(d[:], least[:]) < 0 {
+			nearest, least = v, d
 		}
 	}
-	if nearest == "" {
-		return []string{"new point"}
-	}
-	if len(least) == 0 {
-		return []string{"new point; against " + nearest}
-	}
-	least[0] = "new point; against " + nearest + ": " + least[0]
-	return least
+	return nearest
 }
 
 // diff says how facts differ from old ones. Facts of inputs that are not known yet are left alone.
