@@ -2,10 +2,10 @@ package cli
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -56,7 +56,7 @@ func (c *command) export() *cobra.Command {
 // exportOutput writes one output of the nodes that an address names.
 func (c *command) exportOutput(nodes []found, o pipeline.Output, dir, format string) error {
 	st := c.store()
-	staged, err := os.MkdirTemp(st.Dir(), "export-")
+	staged, err := os.MkdirTemp(dir, ".export-") // not in the store, which may be one that is only to be read
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (c *command) exportOutput(nodes []found, o pipeline.Output, dir, format str
 			if err := stage(st, b, from); err != nil {
 				return err
 			}
-			target := filepath.Join(dir, fileName(f.step.Node.Addr)+"."+o.Name)
+			target := filepath.Join(dir, fileName(f.step.Node)+"."+o.Name)
 			if err := exportFiles(b, from, target); err != nil {
 				return err
 			}
@@ -97,11 +97,11 @@ func (c *command) exportOutput(nodes []found, o pipeline.Output, dir, format str
 			return err
 		}
 	}
-	name := nodes[0].step.Node.Addr
+	name := fileName(nodes[0].step.Node)
 	if len(nodes) > 1 {
 		name = nodes[0].step.Node.Block
 	}
-	target := filepath.Join(dir, fileName(name)+"."+o.Name+"."+format)
+	target := filepath.Join(dir, name+"."+o.Name+"."+format)
 	err = replace(target, func(part string) error {
 		if format == "parquet" {
 			return all.Write(part, artifacts.Zstd)
@@ -125,13 +125,17 @@ func (c *command) exportOutput(nodes []found, o pipeline.Output, dir, format str
 // exportFiles copies an artifact that is no table as it is.
 func exportFiles(b store.Blob, from, to string) error {
 	if b.Tree {
-		return os.CopyFS(to, os.DirFS(from))
+		return copyTree(from, to, copyFile)
 	}
 	return replace(to+".parquet", func(part string) error { return copyFile(from, part) })
 }
 
-// fileName turns an address into the name of a file that no shell trips over: pretrain.base[seed=1] becomes
-// pretrain.base.seed=1.
-func fileName(addr string) string {
-	return strings.NewReplacer("[", ".", "]", "", ",", ".", "\"", "", "/", "_", " ", "_").Replace(addr)
+// fileName turns the address of n into the name of a file that no shell trips over: pretrain.base[seed=1] becomes
+// pretrain.base.seed=1. Two addresses never share one.
+func fileName(n *pipeline.Node) string {
+	name := n.Block
+	for _, c := range n.Point {
+		name += "." + c.Name + "=" + url.QueryEscape(c.Text())
+	}
+	return name
 }

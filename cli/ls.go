@@ -170,7 +170,7 @@ func (c *command) find(addr string) ([]found, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, usagef("no stage has the address %s; `anneal ls` lists those there are%s", addr, pipeline.Nearest(addr, known))
+		return nil, usagef("no stage has the address %s; `anneal ls` lists those there are.%s", addr, pipeline.Nearest(addr, known))
 	}
 	if len(pipelines) > 1 {
 		return nil, usagef("%s is in several pipelines: write PIPELINE/%s", addr, addr)

@@ -42,14 +42,17 @@ func (c *command) writeResults(g *pipeline.Graph, out *pipeline.Outcome, st *sto
 	for _, r := range reports {
 		dir := filepath.Join(c.root(), "results", g.Name)
 		if len(reports)+len(missing) > 1 {
-			dir = filepath.Join(dir, strings.TrimPrefix(r.node.Addr, r.node.Kind.Name+"."))
+			dir = filepath.Join(dir, strings.TrimPrefix(fileName(r.node), r.node.Kind.Name+"."))
 		}
 		staged, err := os.MkdirTemp(st.Dir(), "results-")
 		if err != nil {
 			return err
 		}
-		err = errors.Join(stage(st, r.blob, filepath.Join(staged, "report")), copyTree(filepath.Join(staged, "report"), dir), os.RemoveAll(staged))
-		if err != nil {
+		from := filepath.Join(staged, "report")
+		if err = stage(st, r.blob, from); err == nil {
+			err = copyTree(from, dir, compress)
+		}
+		if err = errors.Join(err, os.RemoveAll(staged)); err != nil {
 			return err
 		}
 		if !c.json {
@@ -69,8 +72,8 @@ func stage(st *store.Store, b store.Blob, path string) error {
 	return err
 }
 
-// copyTree copies the files of a folder one by one into another, compressing Parquet tables.
-func copyTree(from, to string) error {
+// copyTree copies the files of a folder one by one into another.
+func copyTree(from, to string, copy func(from, to string) error) error {
 	return filepath.WalkDir(from, func(path string, e os.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -83,17 +86,20 @@ func copyTree(from, to string) error {
 		if e.IsDir() {
 			return os.MkdirAll(target, 0o777)
 		}
-		return replace(target, func(part string) error {
-			if filepath.Ext(path) != ".parquet" {
-				return copyFile(path, part)
-			}
-			table, err := artifacts.ReadTable(path)
-			if err != nil {
-				return err
-			}
-			return table.Write(part, artifacts.Zstd)
-		})
+		return replace(target, func(part string) error { return copy(path, part) })
 	})
+}
+
+// compress copies a file, a Parquet table compressed.
+func compress(from, to string) error {
+	if filepath.Ext(from) != ".parquet" {
+		return copyFile(from, to)
+	}
+	table, err := artifacts.ReadTable(from)
+	if err != nil {
+		return err
+	}
+	return table.Write(to, artifacts.Zstd)
 }
 
 // replace lets write make a file and puts it at path only once it is whole.

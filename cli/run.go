@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -45,34 +46,40 @@ func (c *command) run() *cobra.Command {
 		st := c.store()
 		out, err := g.Run(ctx, st, pipeline.NewLocal(*cores), *cores, view.event)
 		view.close()
-		if err != nil {
+		if out == nil {
 			return err
 		}
-		if err := c.writeResults(g, out, st); err != nil {
-			return err
-		}
+		err = errors.Join(err, c.writeResults(g, out, st))
 		for _, f := range out.Failures {
-			fmt.Fprintln(c.stderr)
-			if blamed := f.Blamed(); blamed != nil {
-				if err := blamed.Print(c.stderr, c.width(), c.color(c.stderr)); err != nil {
-					return err
-				}
-			} else {
-				fmt.Fprintf(c.stderr, "Error: %s\n", f)
-			}
-			if f.Log != "" {
-				fmt.Fprintf(c.stderr, "%s failed; its log is %s\n", f.Addr, f.Log)
+			if err := c.printFailure(f); err != nil {
+				return err
 			}
 		}
 		if ctx.Err() != nil {
 			fmt.Fprintln(c.stderr, "Interrupted. Finished stages are kept; run again to go on.")
 		}
-		if out.Failed+out.Skipped > 0 {
+		if err == nil && out.Failed+out.Skipped > 0 {
 			return exit(exitFailed)
 		}
-		return nil
+		return err
 	}
 	return cmd
+}
+
+// printFailure says why a stage failed, with the lines of the file where those are to blame, and which log to read.
+func (c *command) printFailure(f *pipeline.StageError) error {
+	fmt.Fprintln(c.stderr)
+	if blamed := f.Blamed(); blamed != nil {
+		if err := blamed.Print(c.stderr, c.width(), c.color(c.stderr)); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(c.stderr, "Error: %s\n", f)
+	}
+	if f.Log != "" {
+		fmt.Fprintf(c.stderr, "%s failed; its log is %s\n", f.Addr, f.Log)
+	}
+	return nil
 }
 
 // view shows a run as it goes.

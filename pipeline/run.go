@@ -68,8 +68,9 @@ type Outcome struct {
 }
 
 // Run runs what is not stored. At most jobs stages run at once. notify, which is called by one goroutine at a time,
-// hears every event. A stage that fails stops what depends on it and nothing else. The error says that the run could
-// not be made at all; failures of stages are in the outcome, and so is an interruption, as stages skipped.
+// hears every event. A stage that fails stops what depends on it and nothing else. Failures of stages are in the outcome,
+// and so is an interruption, as stages skipped. The error says that the run could not be made at all, where there is no
+// outcome, or not be recorded.
 func (g *Graph) Run(ctx context.Context, st *store.Store, executor Executor, jobs int, notify func(Event)) (*Outcome, error) {
 	started := time.Now()
 	r := &runner{graph: g, st: st, executor: executor, notify: notify,
