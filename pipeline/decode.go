@@ -185,7 +185,7 @@ func (d *decoder) leaf(v reflect.Value, f field, val cty.Value, at string) error
 		accepted = accepted || want == got
 	}
 	if !accepted {
-		return fmt.Errorf("takes an artifact of type %s; %s is of type %s", strings.ReplaceAll(f.accepts, ",", " or "), ref, got)
+		return fmt.Errorf("takes an artifact of type %s; %s.%s is of type %s", strings.ReplaceAll(f.accepts, ",", " or "), ref.Node.Block, ref.Output, got)
 	}
 	in := input{field: at, ref: ref}
 	if v.Type() == rowField {

@@ -145,6 +145,7 @@ func TestSaidOnce(t *testing.T) {
 		"equal in all instances":   {"pipeline \"p\" {\nword \"w\" {\nfor_each = grid({ seed = [1, 2, 3] })\nweight = -1\n}\n}", []string{"word.w[seed=1] and 2 more: weight must be at least 0, is -1."}},
 		"another in each instance": {"pipeline \"p\" {\nword \"w\" {\nfor_each = grid({ x = [1, 2] })\nweight = -each.value.x\n}\n}", []string{"word.w[x=1]: weight must be at least 0, is -1.", "word.w[x=2]: weight must be at least 0, is -2."}},
 		"instances are not known":  {"pipeline \"p\" {\nword \"w\" {\nfor_each = grid({})\nweight = -1\n}\n}", []string{"grid takes an object of axes", "word.w: weight must be at least 0"}},
+		"wrong type everywhere":    {"pipeline \"p\" {\ncollect \"c\" {\nfor_each = grid({ x = [1, 2] })\n}\nupper \"u\" {\nfor_each = collect.c\nfrom = each.value.page\n}\n}", []string{"from takes an artifact of type text; collect.c.page is of type page"}},
 		"file and pipeline":        {"rate = 1\npipeline \"p\" {\nword \"w\" {\nweight = -1\n}\n}", []string{"At the top of the file", "word.w: weight must be at least 0"}},
 		"unknown name":             {"pipeline \"p\" {\nword \"w\" {\nweight = vra.x\n}\n}", []string{`"vra" is neither`}},
 		"unknown variable":         {"pipeline \"p\" {\nword \"w\" {\nweight = var.x\n}\n}", []string{"There is no var.x."}},
