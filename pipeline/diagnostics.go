@@ -108,15 +108,30 @@ func (n *Node) problem(at hcl.Range, summary, format string, args ...any) *hcl.D
 func (n *Node) blame(summary string, err error) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, e := range flatten(err) {
-		var blamer interface{ Blame() (field, text string) }
-		if errors.As(e, &blamer) {
-			field, text := blamer.Blame()
+		var b blamer
+		if errors.As(e, &b) {
+			field, text := b.Blame()
 			diags = append(diags, n.problem(n.where(field), summary, "%s %s.", field, strings.TrimSuffix(text, ".")))
 		} else {
 			diags = append(diags, n.problem(n.header, summary, "%s.", strings.TrimSuffix(e.Error(), ".")))
 		}
 	}
 	return diags
+}
+
+// sentence says an error in a line: a field that it blames, and what is wrong with it.
+func sentence(err error) string {
+	var parts []string
+	for _, e := range flatten(err) {
+		var b blamer
+		if errors.As(e, &b) {
+			field, text := b.Blame()
+			parts = append(parts, field+" "+text)
+		} else {
+			parts = append(parts, e.Error())
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 // Nearest returns the candidate that name may have meant, as a sentence to append, "" where none is close.

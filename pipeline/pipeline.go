@@ -89,19 +89,23 @@ type FieldError struct{ Field, Text string }
 
 func (e *FieldError) Error() string { return e.Field + ": " + e.Text }
 
-// Errorf blames the field named. The engine knows its file and line.
+// Errorf blames the field named. The text completes a sentence that starts with it: "must be at least 0, is -1". The
+// engine knows its file and line.
 func Errorf(field, format string, args ...any) error {
 	return &FieldError{field, fmt.Sprintf(format, args...)}
 }
 
-// Within puts errors of a nested block's own fields under the block's name. It accepts any error whose tree holds
-// values with a method Blame() (field, text string), so that packages that know no pipeline can blame fields too.
+// blamer is an error that blames a field. Packages that know no pipeline have one of their own.
+type blamer interface{ Blame() (field, text string) }
+
+// Within puts errors of a nested block's own fields under the block's name: those that have a method
+// Blame() (field, text string), and others as the block's.
 func Within(block string, err error) error {
 	var all []error
 	for _, e := range flatten(err) {
-		var blamer interface{ Blame() (field, text string) }
-		if errors.As(e, &blamer) {
-			field, text := blamer.Blame()
+		var b blamer
+		if errors.As(e, &b) {
+			field, text := b.Blame()
 			all = append(all, &FieldError{strings.Trim(block+"."+field, "."), text})
 		} else {
 			all = append(all, &FieldError{block, e.Error()})

@@ -187,7 +187,7 @@ func (r *runner) schedule(ctx context.Context, jobs int, out *Outcome) {
 		settled[n.node] = true
 		out.Failed++
 		out.Failures = append(out.Failures, r.failure(n.node, err))
-		r.emit(Event{Addr: n.node.Addr, Action: "fail", Text: err.Error()})
+		r.emit(Event{Addr: n.node.Addr, Action: "fail", Text: sentence(err)})
 		skip(n.node)
 	}
 	for _, n := range nodes {
@@ -266,8 +266,8 @@ func (r *runner) failure(n *Node, err error) *StageError {
 	if errors.As(err, &logged) {
 		e.Log, e.Err = logged.path, logged.err
 	}
-	var blamer interface{ Blame() (field, text string) }
-	if errors.As(e.Err, &blamer) {
+	var b blamer
+	if errors.As(e.Err, &b) {
 		errors.As(invalid(r.graph.config.files, n.blame("A stage failed", e.Err)), &e.diags)
 	}
 	return e
@@ -372,8 +372,10 @@ func (r *runner) stage(ctx context.Context, t *Task, n *resolved) error {
 			continue
 		}
 		path := filepath.Join(t.attempt.Dir, "in", "file"+strconv.Itoa(len(t.files)))
-		if err := x.fetch(ctx, path); err != nil {
-			return fmt.Errorf("%s: %w", x.field, err)
+		if err := x.fetch(ctx, path); ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil {
+			return Errorf(x.field, "cannot be read: %s", err)
 		}
 		t.files[x.file] = path
 	}

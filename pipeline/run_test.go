@@ -338,6 +338,31 @@ upper "fine" {
 	}
 }
 
+// TestFileMoves: a file that changes between plan and run is refused, by its line, and the next run reads it anew.
+func TestFileMoves(t *testing.T) {
+	const blocks = "word \"w\" {\n  file = [\"f.txt\"]\n}\nword \"g\" {\n  file = [godoc(\"no/such/package\")]\n}"
+	s := newStudy(t)
+	s.file("f.txt", "planned")
+	g, err := s.load(blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.file("f.txt", "moved")
+	out, err := g.Run(t.Context(), s.st, pipeline.NewLocal(1), 1, func(pipeline.Event) {})
+	if err != nil || len(out.Failures) != 2 {
+		t.Fatalf("failures %v, %v", out.Failures, err)
+	}
+	for _, f := range out.Failures {
+		want := map[string]string{"word.w": ":3,3", "word.g": ":6,3"}[f.Addr]
+		if f.Blamed() == nil || !strings.Contains(f.Blamed().Error(), want) || !strings.Contains(f.Error(), "file.0: cannot be read: ") {
+			t.Errorf("%s blames %v", f, f.Blamed())
+		}
+	}
+	if got := s.run("word \"w\" {\n  file = [\"f.txt\"]\n}"); got != "done word.w\n" {
+		t.Errorf("the next run: %s", got)
+	}
+}
+
 // TestDamagedInput: an input found damaged while it is staged is made again, and the run goes on.
 func TestDamagedInput(t *testing.T) {
 	const chain = `
