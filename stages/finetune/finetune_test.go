@@ -149,12 +149,3 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
-
-// A new default is a new key for every file that leaves the field out: it raises the kind's version.
-func TestDefaults(t *testing.T) {
-	s := Kind.New().(*Finetune)
-	if s.Epochs != 3 || s.Batch != 32 || s.Seed != 0 || s.AdamW.WeightDecay != 0 || s.AdamW.LearningRate != 1e-3 ||
-		s.Schedule != (lm.Schedule{Shape: "cosine", Warmup: 0.1}) {
-		t.Errorf("defaults are %+v", s)
-	}
-}

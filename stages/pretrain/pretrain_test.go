@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"anneal/artifacts"
-	"anneal/lm"
 	"anneal/pipeline"
 	"anneal/pipeline/pipelinetest"
 	"anneal/stages/internal/trainingtest"
@@ -185,14 +184,5 @@ func TestHorizon(t *testing.T) {
 	}
 	if got := (Save{Fractions: []float64{0, 0.01, 0.25, 0.5, 1}}).steps(10); !slices.Equal(got, []int{0, 3, 5, 10}) {
 		t.Errorf("saves are after steps %v", got)
-	}
-}
-
-// A new default is a new key for every file that leaves the field out: it raises the kind's version.
-func TestDefaults(t *testing.T) {
-	s := Kind.New().(*Pretrain)
-	if s.Model != lm.DefaultModel() || !slices.Equal(s.Save.Fractions, []float64{1}) || s.Evaluate != (Evaluate{50, 16384}) ||
-		s.MaxEpochs != 0 || s.Seed != 0 || s.Schedule != lm.DefaultSchedule() {
-		t.Errorf("defaults are %+v", s)
 	}
 }
