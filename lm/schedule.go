@@ -23,7 +23,7 @@ func (s Schedule) Check() error {
 	p.add(s.Shape != "cosine" && s.Shape != "linear" && s.Shape != "constant", "shape", `must be "cosine", "linear" or "constant", is %q`, s.Shape)
 	p.add(!(s.Warmup >= 0 && s.Warmup <= 1), "warmup", "must be from 0 to 1, is %g", s.Warmup)
 	p.add(s.WarmupSteps < 0, "warmup_steps", "must be at least 0, is %d", s.WarmupSteps)
-	p.add(s.Warmup > 0 && s.WarmupSteps > 0, "warmup_steps", "must not be given together with warmup")
+	p.add(s.Warmup > 0 && s.WarmupSteps > 0, "warmup_steps", "must not be given together with warmup, which is %g: write warmup = 0 beside it", s.Warmup)
 	p.add(!(s.Final >= 0 && s.Final <= 1), "final", "must be from 0 to 1, is %g", s.Final)
 	return p.err()
 }
