@@ -89,6 +89,15 @@ pipeline "demo" {
       warmup = 0.1
       final  = 0.1
     }
+    save {
+      fractions = [0, 1] # 0: as initialised
+    }
+  }
+
+  checkpoint "untrained" {
+    for_each = pretrain.base
+    from     = each.value.weights
+    select   = "first"
   }
 
   checkpoint "final" {
@@ -134,6 +143,16 @@ pipeline "demo" {
 
   probe "linear" {
     for_each = checkpoint.final
+    from     = each.value.weights
+    separability {
+      examples = dataset.source.probe
+      pool     = ["mean", "last"]
+    }
+  }
+
+  # The baseline of a model that learned nothing. All weight decays start from the same weights, so it is computed once.
+  probe "untrained" {
+    for_each = checkpoint.untrained
     from     = each.value.weights
     separability {
       examples = dataset.source.probe
@@ -190,6 +209,9 @@ pipeline "demo" {
     }
     table "linear" {
       from = [for p in probe.linear : p.separability]
+    }
+    table "untrained" {
+      from = [for p in probe.untrained : p.separability]
     }
     table "before" {
       from = [for p in probe.before : p.scores]
@@ -324,6 +346,22 @@ pipeline "demo" {
       lines = "weight_decay"
       facet = "pool"
       error = "accuracy_se"
+      where "features" { is = ["hidden"] }
+      reference "bag of bytes" {
+        where "features" { is = ["bag_of_bytes"] }
+      }
+      reference "chance" {
+        where "features" { is = ["chance"] }
+      }
+    }
+    figure "untrained" {
+      title = "The same classifier on the model as initialised"
+      table = "untrained"
+      x     = "layer"
+      y     = "accuracy"
+      facet = "pool"
+      error = "accuracy_se"
+      over  = ["weight_decay"] # equal for all
       where "features" { is = ["hidden"] }
       reference "bag of bytes" {
         where "features" { is = ["bag_of_bytes"] }

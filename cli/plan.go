@@ -36,7 +36,7 @@ func (c *command) plan() *cobra.Command {
 				if i > 0 {
 					fmt.Fprintln(c.stdout)
 				}
-				err = c.planText(g, steps)
+				err = c.planText(g, steps, g.Cost(st, steps))
 			}
 			if err != nil {
 				return err
@@ -72,7 +72,7 @@ func (c *command) planJSON(g *pipeline.Graph, steps []pipeline.Step) error {
 	return nil
 }
 
-func (c *command) planText(g *pipeline.Graph, steps []pipeline.Step) error {
+func (c *command) planText(g *pipeline.Graph, steps []pipeline.Step, cost pipeline.Cost) error {
 	tint := palette(c.color(c.stdout))
 	colors := map[string]string{pipeline.Cached: tint.dim, pipeline.Run: tint.green, pipeline.Maybe: tint.yellow}
 	counts := map[string]int{}
@@ -123,6 +123,9 @@ func (c *command) planText(g *pipeline.Graph, steps []pipeline.Step) error {
 		if parts != nil {
 			fmt.Fprintf(c.stdout, "  %s: %s\n", line.text, strings.Join(parts, ", "))
 		}
+	}
+	if cost.Seconds > 0 {
+		fmt.Fprintf(c.stdout, "  going by past runs, at most %s of stages' time and %s\n", duration(cost.Seconds), bytes(cost.Bytes))
 	}
 	return nil
 }

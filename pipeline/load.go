@@ -272,6 +272,7 @@ func (c *Config) items(p *hclsyntax.Block) (map[string]*item, hcl.Diagnostics) {
 
 // references fills it.needs and reports names that nothing declares.
 func (c *Config) references(it *item, items map[string]*item) (diags hcl.Diagnostics) {
+	diags = it.splats(items)
 	var traversals []hcl.Traversal
 	if it.local != nil {
 		traversals = it.local.Expr.Variables()
@@ -323,6 +324,37 @@ func (c *Config) references(it *item, items map[string]*item) (diags hcl.Diagnos
 			it.needs = append(it.needs, root)
 		}
 	}
+	return diags
+}
+
+// splats reports each kind.name[*] of a swept block: HCL takes the sweep, an object, for a single element.
+func (it *item) splats(items map[string]*item) (diags hcl.Diagnostics) {
+	var root hclsyntax.Node
+	if it.local != nil {
+		root = it.local.Expr
+	} else {
+		root = it.block.Body
+	}
+	hclsyntax.VisitAll(root, func(n hclsyntax.Node) hcl.Diagnostics {
+		splat, ok := n.(*hclsyntax.SplatExpr)
+		if !ok {
+			return nil
+		}
+		source, ok := splat.Source.(*hclsyntax.ScopeTraversalExpr)
+		if !ok || len(source.Traversal) != 2 {
+			return nil
+		}
+		second, ok := source.Traversal[1].(hcl.TraverseAttr)
+		if !ok {
+			return nil
+		}
+		name := source.Traversal.RootName() + "." + second.Name
+		if of := items[name]; of != nil && of.block != nil && of.block.Body.Attributes["for_each"] != nil {
+			it.needs = append(it.needs, source.Traversal.RootName()) // not known: HCL would report an attribute that is missing
+			diags = append(diags, problem(splat.SrcRange, "A splat does not collect a sweep", "Write [for x in %s : x.output], which gives an element for every point of %s.", name, name))
+		}
+		return nil
+	})
 	return diags
 }
 
@@ -402,7 +434,9 @@ func (c *Config) context(it *item, values map[string]cty.Value) *hcl.EvalContext
 		}
 	}
 	for root, members := range groups {
-		ctx.Variables[root] = cty.ObjectVal(members)
+		if _, unknown := ctx.Variables[root]; !unknown {
+			ctx.Variables[root] = cty.ObjectVal(members)
+		}
 	}
 	return ctx
 }

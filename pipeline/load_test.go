@@ -82,6 +82,7 @@ func TestBadInput(t *testing.T) {
 		"sweep for an artifact":  {"pipeline \"p\" {\n  word \"w\" {\n    for_each = grid({seed = [1]})\n  }\n  upper \"u\" {\n    from = word.w\n  }\n}", []string{"line 6", "a whole sweep"}},
 		"artifact of other type": {"pipeline \"p\" {\n  collect \"c\" {}\n  upper \"u\" {\n    from = collect.c.page\n  }\n}", []string{"line 4", "takes an artifact of type text; collect.c.page is of type page"}},
 		"list for rows":          {"pipeline \"p\" {\n  word \"w\" {}\n  collect \"c\" {\n    table \"a\" {\n      from = word.w.out\n    }\n  }\n}", []string{"line 5", "takes a list"}},
+		"splat of a sweep":       {"pipeline \"p\" {\n  word \"w\" {\n    for_each = grid({seed = [1]})\n  }\n  collect \"c\" {\n    table \"a\" {\n      from = word.w[*].out\n    }\n  }\n}", []string{"line 7", "Write [for x in word.w : x.output]"}},
 		"missing file":           {"pipeline \"p\" {\n  word \"w\" {\n    file = [\"none.txt\"]\n  }\n}", []string{"line 3", "none.txt, which is not there"}},
 		"empty file":             {"pipeline \"p\" {\n  word \"w\" {\n    file = [\"empty.txt\"]\n  }\n}", []string{"line 3", "empty.txt, which is empty"}},
 		"folder for a file":      {"pipeline \"p\" {\n  word \"w\" {\n    file = [\".\"]\n  }\n}", []string{"line 3", "not a regular file"}},

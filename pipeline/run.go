@@ -30,6 +30,8 @@ type Event struct {
 	Values map[string]float64 `json:"values,omitempty"`
 	Text   string             `json:"text,omitempty"`
 
+	Pipeline string `json:"pipeline,omitempty"`
+
 	*Summary
 }
 
@@ -114,7 +116,7 @@ type runner struct {
 func (r *runner) emit(e Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e.Time = time.Now().UTC()
+	e.Time, e.Pipeline = time.Now().UTC(), r.graph.Name
 	if err := r.journal.write(e); err != nil && r.broken == nil {
 		r.broken = err
 	}
