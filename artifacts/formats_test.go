@@ -214,9 +214,6 @@ func TestTokensComeBack(t *testing.T) {
 
 // Opening tokens reads nothing of them into memory.
 func TestTokensAreMapped(t *testing.T) {
-	if runtime.GOOS == "windows" || runtime.GOOS == "plan9" {
-		t.Skip("files are read there")
-	}
 	const n = 1 << 22
 	dir := filepath.Join(t.TempDir(), "tokens")
 	if err := WriteTokens(dir, make([]uint32, n), nil); err != nil {
