@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -10,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"anneal/artifacts"
-	"anneal/artifacts/store"
 	"anneal/pipeline"
 )
 
@@ -69,7 +69,13 @@ func (c *command) exportOutput(nodes []found, o pipeline.Output, dir, format str
 				return err
 			}
 			target := filepath.Join(dir, fileName(f.step.Node)+"."+o.Name)
-			if err := exportFiles(b, from, target); err != nil {
+			if b.Tree {
+				err = copyTree(from, target, copyFile)
+			} else { // a table that is not flat
+				target += ".parquet"
+				err = replace(target, func(part string) error { return copyFile(from, part) })
+			}
+			if err != nil {
 				return err
 			}
 			fmt.Fprintln(c.stdout, target)
@@ -110,24 +116,12 @@ func (c *command) exportOutput(nodes []found, o pipeline.Output, dir, format str
 		if err != nil {
 			return err
 		}
-		if err := all.WriteCSV(f); err != nil {
-			f.Close()
-			return err
-		}
-		return f.Close()
+		return errors.Join(all.WriteCSV(f), f.Close())
 	})
 	if err == nil {
 		fmt.Fprintln(c.stdout, target)
 	}
 	return err
-}
-
-// exportFiles copies an artifact that is no table as it is.
-func exportFiles(b store.Blob, from, to string) error {
-	if b.Tree {
-		return copyTree(from, to, copyFile)
-	}
-	return replace(to+".parquet", func(part string) error { return copyFile(from, part) })
 }
 
 // fileName turns the address of n into the name of a file that no shell trips over: pretrain.base[seed=1] becomes

@@ -17,11 +17,11 @@ type Cost struct {
 // Cost foresees what the steps that are not cached will take, at most: some of them may turn out to be stored.
 func (g *Graph) Cost(st *store.Store, steps []Step) Cost {
 	var c Cost
-	blocks, kinds := map[string]*sample{}, map[string]*sample{}
+	blocks, kinds := past{}, past{}
 	for addr, key := range newest(st, g.Name) {
 		if r, err := st.Result(key); err == nil {
 			block, _, _ := strings.Cut(addr, "[")
-			add(blocks, block, r)
+			blocks.add(block, r)
 		}
 	}
 	for _, s := range steps {
@@ -34,7 +34,7 @@ func (g *Graph) Cost(st *store.Store, steps []Step) Cost {
 				for _, r := range st.Results() {
 					for _, f := range r.Key {
 						if f.Kind == "kind" {
-							add(kinds, f.Name, r)
+							kinds.add(f.Name, r)
 						}
 					}
 				}
@@ -51,18 +51,20 @@ func (g *Graph) Cost(st *store.Store, steps []Step) Cost {
 	return c
 }
 
-// sample adds up results of like stages.
-type sample struct {
+// past adds up results of like stages, by the name of what they have in common.
+type past map[string]*total
+
+type total struct {
 	seconds float64
 	bytes   int64
 	n       int
 }
 
-func add(to map[string]*sample, name string, r *store.Result) {
-	if to[name] == nil {
-		to[name] = &sample{}
+func (p past) add(name string, r *store.Result) {
+	if p[name] == nil {
+		p[name] = new(total)
 	}
-	s := to[name]
+	s := p[name]
 	s.n++
 	s.seconds += r.Made.Seconds
 	for _, b := range r.Outputs {
