@@ -399,8 +399,8 @@ func (r *runner) restore(ctx context.Context, producer *resolved, b store.Blob, 
 		return err
 	}
 	r.emit(Event{Addr: producer.node.Addr, Action: "done", Values: map[string]float64{"seconds": res.Made.Seconds}})
-	for name, made := range res.Outputs {
-		if was := producer.result.Outputs[name]; made != was {
+	for _, name := range sortedKeys(res.Outputs) {
+		if made, was := res.Outputs[name], producer.result.Outputs[name]; made != was {
 			return fmt.Errorf("%s was made again and has other bytes than before (%s, was %s); the next run goes on from the new ones", name, made.Digest.Short(), was.Digest.Short())
 		}
 	}

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -88,10 +90,10 @@ func (a *Attempt) Commit(facts []Fact, types map[string]string, made Made) (*Res
 	return r, os.RemoveAll(filepath.Dir(a.Dir))
 }
 
-// Complete checks that every output of r is present.
+// Complete checks that every output of r is present. Of several that are not, the error names the first by name.
 func (s *Store) Complete(r *Result) error {
-	for name, b := range r.Outputs {
-		if err := s.Present(b); errors.Is(err, fs.ErrNotExist) {
+	for _, name := range slices.Sorted(maps.Keys(r.Outputs)) {
+		if err := s.Present(r.Outputs[name]); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("output %s is missing: %w", name, err)
 		} else if err != nil {
 			return fmt.Errorf("output %s: %w", name, err)

@@ -179,6 +179,20 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// TestFirstMissing: of several missing outputs, the same one is named every time.
+func TestFirstMissing(t *testing.T) {
+	s := Open(filepath.Join(t.TempDir(), "store"))
+	r := put(t, s, facts, map[string]string{"a": "1", "b": "2", "c": "3", "d": "4"})
+	if err := os.RemoveAll(filepath.Join(s.Dir(), "objects")); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if err := s.Complete(r); err == nil || !strings.HasPrefix(err.Error(), "output a is missing") {
+			t.Fatalf("reported as %v", err)
+		}
+	}
+}
+
 // TestSilentDamage: bytes that changed without the file's time are found when they are staged.
 func TestSilentDamage(t *testing.T) {
 	s := Open(filepath.Join(t.TempDir(), "store"))
