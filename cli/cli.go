@@ -150,7 +150,7 @@ func (c *command) load() (*pipeline.Config, error) {
 		}
 		vars[name] = value
 	}
-	return pipeline.Load(c.file, c.app.Kinds, vars)
+	return pipeline.Load(c.file, pipeline.LoadOptions{Kinds: c.app.Kinds, Vars: vars})
 }
 
 // graphs decodes the pipelines named, all of the file's if none is. Problems of all of them are reported together.

@@ -32,9 +32,15 @@ type Config struct {
 	diags  hcl.Diagnostics                 // about all but the pipelines
 }
 
-// Load reads the file at path. vars sets variables, each by the text of its value. The error is an *InvalidError where
-// there is no such file, or no HCL in it; whatever else is wrong, Graphs reports.
-func Load(path string, kinds []*Kind, vars map[string]string) (*Config, error) {
+// LoadOptions is what a file is read with.
+type LoadOptions struct {
+	Kinds []*Kind
+	Vars  map[string]string // variables, each by the text of its value
+}
+
+// Load reads the file at path. The error is an *InvalidError where there is no such file, or no HCL in it; whatever
+// else is wrong, Graphs reports.
+func Load(path string, o LoadOptions) (*Config, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -52,7 +58,7 @@ func Load(path string, kinds []*Kind, vars map[string]string) (*Config, error) {
 		locals: map[string]*hclsyntax.Attribute{},
 		vars:   map[string]cty.Value{},
 	}
-	for _, k := range kinds {
+	for _, k := range o.Kinds {
 		c.kinds[k.Name] = k
 	}
 	if file == nil || diags.HasErrors() {
@@ -81,7 +87,7 @@ func Load(path string, kinds []*Kind, vars map[string]string) (*Config, error) {
 				c.bodies[name] = b
 				continue
 			}
-			value, moreDiags := variable(b, vars)
+			value, moreDiags := variable(b, o.Vars)
 			diags = append(diags, moreDiags...)
 			c.vars["var."+name] = value
 		case "locals":
@@ -90,7 +96,7 @@ func Load(path string, kinds []*Kind, vars map[string]string) (*Config, error) {
 			diags = append(diags, problem(b.DefRange(), "Unsupported block", "At the top of the file stand variable, locals and pipeline blocks, not %s.%s", b.Type, Nearest(b.Type, []string{"variable", "locals", "pipeline"})))
 		}
 	}
-	for _, name := range sortedKeys(vars) {
+	for _, name := range sortedKeys(o.Vars) {
 		if _, ok := c.vars["var."+name]; !ok {
 			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Unknown variable",
 				Detail: fmt.Sprintf("--var %s: %s declares no var.%s.%s", name, filepath.Base(path), name, Nearest("var."+name, sortedKeys(c.vars)))})
@@ -495,7 +501,7 @@ func (c *Config) block(it *item, ctx *hcl.EvalContext) (cty.Value, []*Node, hcl.
 // node decodes one instance: nil where something is wrong with it, or not known.
 func (c *Config) node(it *item, body hcl.Body, ctx *hcl.EvalContext, addr string, point Point) (*Node, hcl.Diagnostics) {
 	kind := c.kinds[it.block.Type]
-	n := &Node{Addr: addr, Block: it.name, Kind: kind, Point: point, Stage: kind.New(), header: it.block.DefRange(), fields: map[string]hcl.Range{}}
+	n := &Node{Addr: addr, Block: it.name, Kind: kind, Point: point, Stage: kind.New(), Meta: defaultMeta(), header: it.block.DefRange(), fields: map[string]hcl.Range{}}
 	d := &decoder{ctx: ctx, node: n, unknown: map[string]bool{}}
 	diags := d.body(body, structOf(n.Stage), "")
 	if diags.HasErrors() {

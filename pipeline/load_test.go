@@ -19,7 +19,7 @@ func loadFile(t *testing.T, text string, vars map[string]string) ([]*pipeline.Gr
 	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "empty.txt"), nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	c, err := pipeline.Load(path, kinds, vars)
+	c, err := pipeline.Load(path, pipeline.LoadOptions{Kinds: kinds, Vars: vars})
 	if err == nil {
 		var graphs []*pipeline.Graph
 		if graphs, err = c.Graphs(c.Pipelines); err == nil {

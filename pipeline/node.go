@@ -26,6 +26,7 @@ type Node struct {
 	Kind  *Kind
 	Point Point
 	Stage Stage
+	Meta  Meta
 
 	inputs []input
 	files  []external

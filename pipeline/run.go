@@ -69,13 +69,19 @@ type Outcome struct {
 	Failures []*StageError
 }
 
-// Run runs what is not stored. At most jobs stages run at once. notify, which is called by one goroutine at a time,
+// RunOptions is how a run goes about it.
+type RunOptions struct {
+	Executor Executor
+	Jobs     int // at most so many stages run at once
+}
+
+// Run runs what is not stored. notify, which is called by one goroutine at a time,
 // hears every event. A stage that fails stops what depends on it and nothing else. Failures of stages are in the outcome,
 // and so is an interruption, as stages skipped. The error says that the run could not be made at all, where there is no
 // outcome, or not be recorded.
-func (g *Graph) Run(ctx context.Context, st *store.Store, executor Executor, jobs int, notify func(Event)) (*Outcome, error) {
+func (g *Graph) Run(ctx context.Context, st *store.Store, o RunOptions, notify func(Event)) (*Outcome, error) {
 	started := time.Now()
-	r := &runner{graph: g, st: st, executor: executor, notify: notify,
+	r := &runner{graph: g, st: st, executor: o.Executor, notify: notify,
 		planner: planner{st: st, known: map[*Node]*store.Result{}}}
 	id := started.UTC().Format("20060102T150405.000000Z") + "-" + rand.Text()[:6] // sorts by time
 	var err error
@@ -83,7 +89,7 @@ func (g *Graph) Run(ctx context.Context, st *store.Store, executor Executor, job
 		return nil, err
 	}
 	out := &Outcome{Results: r.planner.known}
-	r.schedule(ctx, jobs, out)
+	r.schedule(ctx, o.Jobs, out)
 	out.Seconds = time.Since(started).Seconds()
 
 	keys := map[string]store.Digest{}

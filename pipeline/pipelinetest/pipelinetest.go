@@ -27,7 +27,7 @@ func Run(t *testing.T, kinds []*pipeline.Kind, jobs int, blocks string, files ma
 		t.Fatal(err)
 	}
 	st := store.Open(filepath.Join(t.TempDir(), ".anneal"))
-	out, err := g.Run(t.Context(), st, pipeline.NewLocal(jobs), jobs, func(pipeline.Event) {})
+	out, err := g.Run(t.Context(), st, pipeline.RunOptions{Executor: pipeline.NewLocal(jobs), Jobs: jobs}, func(pipeline.Event) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func Load(t *testing.T, kinds []*pipeline.Kind, blocks string, files map[string]
 	if err := os.WriteFile(path, []byte("pipeline \"test\" {\n"+blocks+"\n}\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	c, err := pipeline.Load(path, kinds, nil)
+	c, err := pipeline.Load(path, pipeline.LoadOptions{Kinds: kinds})
 	if err != nil {
 		return nil, err
 	}
