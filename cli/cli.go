@@ -80,7 +80,15 @@ func Main(ctx context.Context, app App, args []string, stdout, stderr io.Writer)
 	flags.StringArrayVar(&c.vars, "var", nil, "set a variable: `NAME=VALUE`")
 	flags.BoolVar(&c.json, "json", false, "print a line of JSON for every step or event")
 	flags.BoolVar(&c.noColor, "no-color", false, "print without colours")
-	root.AddCommand(c.init(), c.validate(), c.plan(), c.run(), c.ls(), c.show(), c.export())
+	root.AddCommand(
+		c.init(),
+		c.validate(),
+		c.plan(),
+		c.run(),
+		c.ls(),
+		c.show(),
+		c.export(),
+	)
 	for _, cmd := range root.Commands() {
 		args := cmd.Args
 		cmd.Args = func(cmd *cobra.Command, given []string) error {
