@@ -17,6 +17,7 @@ type Graph struct {
 	Nodes []*Node
 
 	config *Config
+	whole  *Graph // what this graph is a selection of, nil where it is none
 }
 
 // Node is one instance of a stage block: a vertex of the graph.
@@ -33,6 +34,8 @@ type Node struct {
 	facts  []store.Fact         // all but those of the inputs
 	header hcl.Range            // of the block
 	fields map[string]hcl.Range // by HCL name, where the file says something
+
+	replace bool // made anew though its result may be stored
 }
 
 // input is one field, or one element of one, that reads an artifact.
