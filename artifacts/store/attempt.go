@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,6 +17,8 @@ import (
 type Attempt struct {
 	// Dir is the folder: in/ for staged inputs, out/ for outputs, log for the stage's words.
 	Dir string
+	// Replace makes Commit put its result in the place of one that stands.
+	Replace bool
 
 	store *Store
 	key   Digest
@@ -58,12 +58,12 @@ func (a *Attempt) Abandon() error {
 }
 
 // Commit moves the outputs, given by name with their types, into the store and then writes the result. Where another
-// process was first, its result stands and is returned.
+// process was first, its result stands and is returned, unless Replace says otherwise.
 func (a *Attempt) Commit(facts []Fact, types map[string]string, made Made) (*Result, error) {
 	if Key(facts) != a.key {
 		panic("store: commit under facts of another key")
 	}
-	if r, err := a.store.Result(a.key); err == nil && a.store.Complete(r) == nil {
+	if r, err := a.store.Result(a.key); err == nil && !a.Replace && a.store.Complete(r) == nil {
 		return r, os.RemoveAll(filepath.Dir(a.Dir))
 	}
 	r := &Result{Key: facts, Outputs: map[string]Blob{}, Made: made}
@@ -90,16 +90,9 @@ func (a *Attempt) Commit(facts []Fact, types map[string]string, made Made) (*Res
 	return r, os.RemoveAll(filepath.Dir(a.Dir))
 }
 
-// Complete checks that every output of r is present. Of several that are not, the error names the first by name.
-func (s *Store) Complete(r *Result) error {
-	for _, name := range slices.Sorted(maps.Keys(r.Outputs)) {
-		if err := s.Present(r.Outputs[name]); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("output %s is missing: %w", name, err)
-		} else if err != nil {
-			return fmt.Errorf("output %s: %w", name, err)
-		}
-	}
-	return nil
+// PutResult writes r, whose outputs are stored, under its key, whose lock the caller holds.
+func (s *Store) PutResult(r *Result) error {
+	return s.writeResult(Key(r.Key), r, s.resultPath(Key(r.Key))+".part")
 }
 
 func (s *Store) writeResult(key Digest, r *Result, scratch string) error {
@@ -108,6 +101,9 @@ func (s *Store) writeResult(key Digest, r *Result, scratch string) error {
 		return err
 	}
 	sum := Digest(sha256.Sum256(body))
+	if err := os.MkdirAll(filepath.Dir(scratch), 0o777); err != nil {
+		return err
+	}
 	if err := os.WriteFile(scratch, append([]byte(resultMagic+sum.String()+"\n"), body...), 0o666); err != nil {
 		return err
 	}
@@ -150,6 +146,11 @@ func (s *Store) take(path, kind string) (Blob, error) {
 		return Blob{}, err
 	}
 	d, _, err := s.takeFile(list)
+	if err == nil {
+		if err = os.Remove(s.marker(d)); errors.Is(err, fs.ErrNotExist) { // it was dropped and is here again
+			err = nil
+		}
+	}
 	return Blob{Digest: d, Size: total, Type: kind, Tree: true}, err
 }
 

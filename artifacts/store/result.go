@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Blob names one immutable object by the digest of its bytes: a file, or a tree of files by its manifest. Type says
@@ -66,4 +67,13 @@ type Made struct {
 	Seconds float64           `json:"seconds"`
 	Log     *Blob             `json:"log,omitempty"`
 	Tools   map[string]string `json:"tools,omitempty"` // versions, by name
+
+	Accepted *Accepted `json:"accepted,omitempty"` // where nothing was computed
+}
+
+// Accepted tells that somebody declared the outputs of an older result to be those of this one.
+type Accepted struct {
+	From   Digest    `json:"from"` // key of the older result
+	Reason string    `json:"reason"`
+	Time   time.Time `json:"time"`
 }

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Put stores data as an object of the type kind, durably.
+func (s *Store) Put(data []byte, kind string) (Blob, error) {
+	b := Blob{Digest: sha256.Sum256(data), Size: int64(len(data)), Type: kind}
+	path := s.object(b.Digest)
+	if s.Present(b) == nil && os.Chtimes(path, intact, intact) == nil { // its ctime says that it was put now
+		return b, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return Blob{}, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "*.part")
+	if err != nil {
+		return Blob{}, err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Chmod(0o444), f.Close()); err == nil {
+		if err = os.Chtimes(f.Name(), intact, intact); err == nil {
+			err = settle(f.Name(), path)
+		}
+	}
+	if err != nil {
+		return Blob{}, errors.Join(err, os.Remove(f.Name()))
+	}
+	return b, nil
+}
+
+// Read returns the bytes of b, checked against its digest. A tree has none of its own.
+func (s *Store) Read(b Blob) ([]byte, error) {
+	if b.Tree {
+		return nil, fmt.Errorf("%s is a folder: it is read file by file", b.Digest.Short())
+	}
+	path := s.object(b.Digest)
+	data, err := os.ReadFile(path)
+	if err == nil && Digest(sha256.Sum256(data)) != b.Digest {
+		return nil, &DamagedError{path, "its bytes do not have the digest of its name"}
+	}
+	return data, err
+}
+
+// useEvery is how often the use of a result is noted: seldom enough that a run over thousands of stored results writes
+// next to nothing, and often enough for a grace of hours.
+const useEvery = time.Hour
+
+// Touch notes in the time of the result's file that it is used now. Where a store is only to be read nothing is noted.
+func (s *Store) Touch(key Digest) {
+	path := s.resultPath(key)
+	now := time.Now()
+	if info, err := os.Stat(path); err == nil && now.Sub(info.ModTime()) >= useEvery {
+		os.Chtimes(path, now, now)
+	}
+}
+
+// Check looks at every output of r. dropped names those that were dropped on purpose; err tells of the first, by name,
+// that is damaged or lost.
+func (s *Store) Check(r *Result) (dropped []string, err error) {
+	for _, name := range slices.Sorted(maps.Keys(r.Outputs)) {
+		b := r.Outputs[name]
+		switch err := s.Present(b); {
+		case err == nil:
+		case errors.Is(err, fs.ErrNotExist) && s.Dropped(b):
+			dropped = append(dropped, name)
+		case errors.Is(err, fs.ErrNotExist):
+			return dropped, fmt.Errorf("output %s is missing: %w", name, err)
+		default:
+			return dropped, fmt.Errorf("output %s: %w", name, err)
+		}
+	}
+	return dropped, nil
+}
+
+// Complete checks that every output of r is there: an error that is fs.ErrNotExist where one is not.
+func (s *Store) Complete(r *Result) error {
+	dropped, err := s.Check(r)
+	if err == nil && len(dropped) > 0 {
+		return fmt.Errorf("output %s was dropped: %w", dropped[0], fs.ErrNotExist)
+	}
+	return err
+}
+
+// marker is the file that says that the object d was dropped on purpose.
+func (s *Store) marker(d Digest) string { return s.object(d) + ".dropped" }
+
+// Dropped tells whether b is missing because it was dropped on purpose.
+func (s *Store) Dropped(b Blob) bool {
+	_, err := os.Lstat(s.marker(b.Digest))
+	return err == nil && errors.Is(s.Present(b), fs.ErrNotExist)
+}
+
+// Drop removes the tree b, all but those of its files that are to stay, and leaves a marker that tells this from loss.
+func (s *Store) Drop(b Blob, stays func(Digest) bool) error {
+	entries, err := s.manifest(b)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.marker(b.Digest), nil, 0o444); err != nil {
+		return err
+	}
+	gone := []Digest{b.Digest}
+	for _, e := range entries {
+		gone = append(gone, e.digest)
+	}
+	for _, d := range gone {
+		if stays(d) {
+			continue
+		}
+		if err := os.Remove(s.object(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
