@@ -15,6 +15,7 @@ import (
 // Kind is one kind of stage, such as pretrain.
 type Kind struct {
 	Name    string
+	Doc     string       // what it is for: a paragraph or two, the first sentence a summary
 	Version int          // raised when the bytes that equal facts lead to change
 	Numbers int          // version of the arithmetic the kind computes with; 0 where there is none
 	New     func() Stage // a pointer to a struct that holds the defaults
@@ -30,6 +31,9 @@ type Kind struct {
 //	Tables []Table      `hcl:"table,block"`                a repeated block; Table may have a Default method
 //	Name   string       `hcl:"name,label"`                 a block's label
 //	Every  int          `hcl:"every,optional" key:"-"`     cannot change bytes, stays out of the key
+//
+// A tag doc:"..." says in a line what a field is, with unit and range; values:"a,b" lists the words that it takes, or
+// that each element of its list must be one of. Reference, schema, completion and checks all read these.
 type Stage interface {
 	// Outputs lists what the stage leaves, which may depend on its configuration.
 	Outputs() []Output
@@ -41,7 +45,10 @@ type Stage interface {
 type Checker interface{ Check() error }
 
 // Output is one artifact that a stage leaves, with the type its readers ask for.
-type Output struct{ Name, Type string }
+type Output struct {
+	Name, Type string
+	Doc        string // what it holds, in a line
+}
 
 // Ref is a field that reads an artifact: an output of a node. The zero Ref reads nothing.
 type Ref struct {

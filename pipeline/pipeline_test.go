@@ -32,7 +32,7 @@ type twice struct {
 
 var wordRuns = map[string]int{}
 
-func (w *word) Outputs() []pipeline.Output { return []pipeline.Output{{"out", "text"}} }
+func (w *word) Outputs() []pipeline.Output { return []pipeline.Output{{Name: "out", Type: "text"}} }
 
 func (w *word) Check() error {
 	if w.Weight < 0 {
@@ -69,7 +69,7 @@ type upper struct {
 	From pipeline.Ref `hcl:"from" artifact:"text"`
 }
 
-func (u *upper) Outputs() []pipeline.Output { return []pipeline.Output{{"out", "text"}} }
+func (u *upper) Outputs() []pipeline.Output { return []pipeline.Output{{Name: "out", Type: "text"}} }
 
 func (u *upper) Run(ctx context.Context, t *pipeline.Task) error {
 	b, err := os.ReadFile(t.Input(u.From).Path)
@@ -88,7 +88,7 @@ type rows struct {
 	From []pipeline.Row `hcl:"from" artifact:"text"`
 }
 
-func (c *collect) Outputs() []pipeline.Output { return []pipeline.Output{{"page", "page"}} }
+func (c *collect) Outputs() []pipeline.Output { return []pipeline.Output{{Name: "page", Type: "page"}} }
 
 func (c *collect) Run(ctx context.Context, t *pipeline.Task) error {
 	if err := os.Mkdir(t.Output("page"), 0o777); err != nil {
