@@ -55,6 +55,13 @@ func TestSchemas(t *testing.T) {
 	}
 }
 
+func TestSpell(t *testing.T) {
+	tokens := Spell([]Merge{{'a', 'b'}, {256, 'c'}, {257, 256}})
+	if got := tokens[256:]; len(tokens) != 259 || string(got[0]) != "ab" || string(got[1]) != "abc" || string(got[2]) != "abcab" || tokens[255][0] != 255 {
+		t.Errorf("the tokens after the bytes are %q", got)
+	}
+}
+
 func TestJoin(t *testing.T) {
 	blocks := []Block{
 		{0, 0, 0, "ab"}, {0, 0, 2, "cé"}, {0, 0, 5, "d"}, // é has two bytes

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -70,6 +71,16 @@ func (t *Table) Rows() int {
 	return len(t.Columns[0].Values)
 }
 
+// Head returns the first rows of the table, at most n.
+func (t *Table) Head(n int64) *Table {
+	head := &Table{Columns: slices.Clone(t.Columns)}
+	for i := range head.Columns {
+		c := &head.Columns[i]
+		c.Values = c.Values[:min(n, int64(len(c.Values)))]
+	}
+	return head
+}
+
 // Column returns the column of the name given, nil where there is none.
 func (t *Table) Column(name string) *Column {
 	i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
@@ -122,46 +133,54 @@ func (t *Table) Append(other *Table) error {
 // ReadTable reads the Parquet file at path, columns in the order of its schema. A column that is not int64, double, bool
 // or a string is an error.
 func ReadTable(path string) (*Table, error) {
-	t, err := readTable(path)
-	if err != nil {
-		return nil, at(path, err)
-	}
-	return t, nil
+	t, _, err := ReadHead(path, math.MaxInt64)
+	return t, err
 }
 
-func readTable(path string) (*Table, error) {
+// ReadHead reads the first rows of the Parquet file at path, at most limit, as ReadTable does, and returns how many
+// there are in all.
+func ReadHead(path string, limit int64) (*Table, int64, error) {
+	t, rows, err := readTable(path, limit)
+	if err != nil {
+		return nil, 0, at(path, err)
+	}
+	return t, rows, nil
+}
+
+func readTable(path string, limit int64) (*Table, int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer f.Close()
 	p, err := openParquet(f)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
+	rows := p.NumRows()
 	t := &Table{}
 	for _, field := range p.Schema().Fields() {
 		kind, err := typeOf(field)
 		if err != nil {
-			return nil, fmt.Errorf("column %q: %w", field.Name(), err)
+			return nil, 0, fmt.Errorf("column %q: %w", field.Name(), err)
 		}
-		column := Column{Name: field.Name(), Type: kind, Optional: field.Optional(), Values: make([]any, 0, p.NumRows())}
+		column := Column{Name: field.Name(), Type: kind, Optional: field.Optional(), Values: make([]any, 0, min(limit, rows))}
 		t.Columns = append(t.Columns, column)
 	}
 	for _, group := range p.RowGroups() {
 		for i, chunk := range group.ColumnChunks() {
 			c := &t.Columns[i]
-			if c.Values, err = appendValues(c.Values, c.Type, chunk); err != nil {
-				return nil, fmt.Errorf("column %q: %w", c.Name, err)
+			if c.Values, err = appendValues(c.Values, limit, c.Type, chunk); err != nil {
+				return nil, 0, fmt.Errorf("column %q: %w", c.Name, err)
 			}
 		}
 	}
 	for _, c := range t.Columns {
-		if int64(len(c.Values)) != p.NumRows() {
-			return nil, fmt.Errorf("column %q has %d values in %d rows", c.Name, len(c.Values), p.NumRows())
+		if n := int64(len(c.Values)); n < min(limit, rows) || limit > rows && n > rows {
+			return nil, 0, fmt.Errorf("column %q has %d values in %d rows", c.Name, n, rows)
 		}
 	}
-	return t, nil
+	return t.Head(limit), rows, nil
 }
 
 // typeOf returns the type of a column of a Parquet file.
@@ -189,11 +208,12 @@ func (t Type) node() parquet.Node {
 	return parquet.String()
 }
 
-func appendValues(values []any, kind Type, chunk parquet.ColumnChunk) ([]any, error) {
+// appendValues appends the values of a column chunk, page by page, until there are limit of them.
+func appendValues(values []any, limit int64, kind Type, chunk parquet.ColumnChunk) ([]any, error) {
 	pages := chunk.Pages()
 	defer pages.Close()
 	buffer := make([]parquet.Value, 1024)
-	for {
+	for int64(len(values)) < limit {
 		page, err := pages.ReadPage()
 		if errors.Is(err, io.EOF) {
 			return values, nil
@@ -215,6 +235,7 @@ func appendValues(values []any, kind Type, chunk parquet.ColumnChunk) ([]any, er
 		}
 		parquet.Release(page)
 	}
+	return values, nil
 }
 
 func goValue(kind Type, v parquet.Value) any {

@@ -59,6 +59,27 @@ func TestTableComesBack(t *testing.T) {
 	}
 }
 
+func TestHead(t *testing.T) {
+	whole := &Table{Columns: []Column{{Name: "i", Type: Int64}, {Name: "text", Type: String, Optional: true}}}
+	for i := range 60000 { // several pages
+		whole.Columns[0].Values = append(whole.Columns[0].Values, int64(i))
+		whole.Columns[1].Values = append(whole.Columns[1].Values, any(strings.Repeat("x", i%9)))
+	}
+	path := filepath.Join(t.TempDir(), "table.parquet")
+	if err := whole.Write(path, Uncompressed); err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []int64{0, 1, 10, 40000, 60000, 60001} {
+		got, rows, err := ReadHead(path, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows != 60000 || !reflect.DeepEqual(got, whole.Head(limit)) || int64(got.Rows()) != min(limit, rows) {
+			t.Errorf("the first %d rows are %d of %d, or differ", limit, got.Rows(), rows)
+		}
+	}
+}
+
 func TestTableKeepsTheOrderOfColumns(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "table.parquet")
 	if err := sampleTable().Write(path, Uncompressed); err != nil {

@@ -1,6 +1,9 @@
 package artifacts
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Merge makes a token of two earlier ones, by id.
 type Merge struct{ Left, Right uint32 }
@@ -61,4 +64,16 @@ func ReadVocabulary(path string) ([]Merge, error) {
 		}
 	}
 	return merges, nil
+}
+
+// Spell returns the bytes of every token of a vocabulary: the 256 bytes, then one a merge.
+func Spell(merges []Merge) [][]byte {
+	tokens := make([][]byte, alphabet, alphabet+len(merges))
+	for i := range tokens {
+		tokens[i] = []byte{byte(i)}
+	}
+	for _, m := range merges {
+		tokens = append(tokens, slices.Concat(tokens[m.Left], tokens[m.Right]))
+	}
+	return tokens
 }
