@@ -19,7 +19,7 @@ type cksum struct {
 	File []pipeline.File `hcl:"file,optional"`
 }
 
-func (c *cksum) Outputs() []pipeline.Output { return []pipeline.Output{{"sum", "sum"}} }
+func (c *cksum) Outputs() []pipeline.Output { return []pipeline.Output{{Name: "sum", Type: "sum"}} }
 
 func (c *cksum) Run(_ context.Context, t *pipeline.Task) error {
 	var paths []string
