@@ -2,8 +2,6 @@ package store
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -96,15 +94,10 @@ func (s *Store) PutResult(r *Result) error {
 }
 
 func (s *Store) writeResult(key Digest, r *Result, scratch string) error {
-	body, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return err
-	}
-	sum := Digest(sha256.Sum256(body))
 	if err := os.MkdirAll(filepath.Dir(scratch), 0o777); err != nil {
 		return err
 	}
-	if err := os.WriteFile(scratch, append([]byte(resultMagic+sum.String()+"\n"), body...), 0o666); err != nil {
+	if err := os.WriteFile(scratch, r.encode(), 0o666); err != nil {
 		return err
 	}
 	return settle(scratch, s.resultPath(key))

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -37,22 +38,26 @@ func (f Fact) compare(g Fact) int {
 // Key is the identity of a result: SHA-256 over its facts in sorted order, each part framed by its length, so that no
 // two lists of facts share an encoding.
 func Key(facts []Fact) Digest {
-	sorted := slices.Clone(facts)
-	slices.SortFunc(sorted, Fact.compare)
-	h := sha256.New()
-	var frame [8]byte
-	part := func(s string) {
-		binary.BigEndian.PutUint64(frame[:], uint64(len(s)))
-		h.Write(frame[:])
-		h.Write([]byte(s))
+	if !slices.IsSortedFunc(facts, Fact.compare) {
+		facts = slices.Clone(facts)
+		slices.SortFunc(facts, Fact.compare)
 	}
-	for _, f := range sorted {
-		part(f.Kind)
-		part(f.Name)
-		part(f.Value)
+	buffer := encodings.Get().(*[]byte)
+	b := (*buffer)[:0]
+	for i := range facts {
+		f := &facts[i]
+		for _, part := range [...]string{f.Kind, f.Name, f.Value} {
+			b = binary.BigEndian.AppendUint64(b, uint64(len(part)))
+			b = append(b, part...)
+		}
 	}
-	return Digest(h.Sum(nil))
+	key := Digest(sha256.Sum256(b))
+	*buffer = b
+	encodings.Put(buffer)
+	return key
 }
+
+var encodings = sync.Pool{New: func() any { return new([]byte) }}
 
 // Result says what one stage made: the facts it depended on and the objects it left.
 type Result struct {

@@ -11,9 +11,8 @@
 package store
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/json"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -51,17 +50,17 @@ func (e *DamagedError) Error() string { return fmt.Sprintf("%s is damaged: %s", 
 // changed object visible to a stat.
 var intact = time.Unix(1, 0)
 
-func (s *Store) object(d Digest) string {
-	name := d.String()
-	return filepath.Join(s.dir, "objects", name[:2], name)
-}
+func (s *Store) object(d Digest) string { return s.shard("/objects/", d) }
 
-func (s *Store) resultPath(key Digest) string {
-	name := key.String()
-	return filepath.Join(s.dir, "results", name[:2], name)
-}
+func (s *Store) resultPath(key Digest) string { return s.shard("/results/", key) }
 
-const resultMagic = "anneal result 1 "
+// shard is the path of d in a folder whose entries are spread over 256, by their first two digits.
+func (s *Store) shard(folder string, d Digest) string {
+	b := make([]byte, 0, 256)
+	b = append(append(b, s.dir...), folder...)
+	b = append(hex.AppendEncode(b, d[:1]), '/')
+	return string(hex.AppendEncode(b, d[:]))
+}
 
 // Result returns what is stored under key: an error that is fs.ErrNotExist where nothing is, a *DamagedError where
 // the entry cannot be trusted.
@@ -71,13 +70,8 @@ func (s *Store) Result(key Digest) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	head, body, found := bytes.Cut(data, []byte("\n"))
-	sum := Digest(sha256.Sum256(body))
-	if !found || string(head) != resultMagic+sum.String() {
-		return nil, &DamagedError{path, "its checksum does not hold"}
-	}
-	r := new(Result)
-	if err := json.Unmarshal(body, r); err != nil {
+	r, err := decode(data)
+	if err != nil {
 		return nil, &DamagedError{path, err.Error()}
 	}
 	if Key(r.Key) != key {
