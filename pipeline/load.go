@@ -19,81 +19,99 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 )
 
-// Config is a parsed file: what its pipelines share, evaluated, and the pipelines' bodies, not yet.
+// Config is what a folder's files declare, parsed: what its pipelines share, evaluated, and the pipelines' bodies, not yet.
 type Config struct {
-	Pipelines []string // names, in the order of the file
+	Pipelines []string // names, in the order of the files
 
-	dir    string // paths of local files are relative to it
-	files  map[string]*hcl.File
-	kinds  map[string]*Kind
-	bodies map[string]*hclsyntax.Block
-	locals map[string]*hclsyntax.Attribute // of the file
-	vars   map[string]cty.Value            // by the name of the reference: var.name
-	diags  hcl.Diagnostics                 // about all but the pipelines
+	dir     string // of the files; paths of local files are relative to it
+	files   map[string]*hcl.File
+	kinds   map[string]*Kind
+	bodies  map[string]*hclsyntax.Block
+	locals  map[string]*hclsyntax.Attribute // of the files
+	vars    map[string]cty.Value            // by the name of the reference: var.name
+	seeds   map[string]int
+	secrets *secrets
+	diags   hcl.Diagnostics // about all but the pipelines
 }
 
-// LoadOptions is what a file is read with.
+// LoadOptions is what a folder's files are read with.
 type LoadOptions struct {
-	Kinds []*Kind
-	Vars  map[string]string // variables, each by the text of its value
+	Kinds     []*Kind
+	Executors []*ExecutorKind
+	Vars      map[string]string // variables, each by the text of its value
+	VarFiles  []string          // files of variables, the later ones first in rank; Vars rank before all of them
+	Environ   []string          // NAME=value; of ANNEAL_VAR_x is variable x where nothing else gives it
+	Seeds     map[string]int    // how many values the axes named are to have, where they have fewer
 }
 
-// Load reads the file at path. The error is an *InvalidError where there is no such file, or no HCL in it; whatever
-// else is wrong, Graphs reports.
+// Load reads the pipeline files at path: a folder, of which it takes every file whose name ends in .hcl, or a single
+// file. The error is an *InvalidError where there is none, or one that is not HCL; whatever else is wrong, Graphs reports.
 func Load(path string, o LoadOptions) (*Config, error) {
-	src, err := os.ReadFile(path)
+	paths, err := sourceFiles(path)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%s: no such file; `anneal init` writes one to start from", path)
-		}
-		return nil, invalid(nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Cannot read the file", Detail: err.Error()}})
+		return nil, invalid(nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Cannot read the pipeline files", Detail: err.Error()}})
 	}
-	parser := hclparse.NewParser()
-	file, diags := parser.ParseHCL(src, path)
 	c := &Config{
-		dir:    filepath.Dir(path),
-		files:  parser.Files(),
-		kinds:  map[string]*Kind{},
-		bodies: map[string]*hclsyntax.Block{},
-		locals: map[string]*hclsyntax.Attribute{},
-		vars:   map[string]cty.Value{},
+		dir:     filepath.Dir(paths[0]),
+		kinds:   map[string]*Kind{},
+		bodies:  map[string]*hclsyntax.Block{},
+		locals:  map[string]*hclsyntax.Attribute{},
+		vars:    map[string]cty.Value{},
+		seeds:   o.Seeds,
+		secrets: &secrets{environ: o.Environ},
 	}
 	for _, k := range o.Kinds {
 		c.kinds[k.Name] = k
 	}
-	if file == nil || diags.HasErrors() {
+	parser := hclparse.NewParser()
+	c.files = parser.Files()
+	var bodies []*hclsyntax.Body
+	var diags hcl.Diagnostics
+	for _, p := range paths {
+		src, err := os.ReadFile(p)
+		if err != nil {
+			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Cannot read a pipeline file", Detail: err.Error()})
+			continue
+		}
+		file, moreDiags := parser.ParseHCL(src, p)
+		if diags = append(diags, moreDiags...); file != nil {
+			bodies = append(bodies, file.Body.(*hclsyntax.Body))
+		}
+	}
+	if diags.HasErrors() {
 		return nil, invalid(c.files, diags)
 	}
-	body := file.Body.(*hclsyntax.Body)
-	for _, a := range body.Attributes {
-		diags = append(diags, problem(a.SrcRange, "Unsupported argument", "At the top of the file stand variable, locals and pipeline blocks; values belong into locals { %s = ... }.", a.Name))
-	}
 	declared := map[string]hcl.Range{}
-	for _, b := range body.Blocks {
-		switch b.Type {
-		case "variable", "pipeline":
-			if !named(b) {
-				diags = append(diags, unnamed(b))
-				continue
+	for _, body := range bodies {
+		for _, a := range body.Attributes {
+			diags = append(diags, problem(a.SrcRange, "Unsupported argument", "At the top of the file stand variable, locals and pipeline blocks; values belong into locals { %s = ... }.", a.Name))
+		}
+		for _, b := range body.Blocks {
+			switch b.Type {
+			case "variable", "pipeline":
+				if !named(b) {
+					diags = append(diags, unnamed(b))
+					continue
+				}
+				name := b.Labels[0]
+				if first, twice := declared[b.Type+"."+name]; twice {
+					diags = append(diags, problem(b.DefRange(), "Duplicate block", "There is a %s %q already, at %s.", b.Type, name, place(first)))
+					continue
+				}
+				declared[b.Type+"."+name] = b.DefRange()
+				if b.Type == "pipeline" {
+					c.Pipelines = append(c.Pipelines, name)
+					c.bodies[name] = b
+					continue
+				}
+				value, moreDiags := variable(b, o.Vars)
+				diags = append(diags, moreDiags...)
+				c.vars["var."+name] = value
+			case "locals":
+				diags = append(diags, collectLocals(b, c.locals)...)
+			default:
+				diags = append(diags, problem(b.DefRange(), "Unsupported block", "At the top of the file stand variable, locals and pipeline blocks, not %s.%s", b.Type, Nearest(b.Type, []string{"variable", "locals", "pipeline"})))
 			}
-			name := b.Labels[0]
-			if first, twice := declared[b.Type+"."+name]; twice {
-				diags = append(diags, problem(b.DefRange(), "Duplicate block", "There is a %s %q already, at %s.", b.Type, name, place(first)))
-				continue
-			}
-			declared[b.Type+"."+name] = b.DefRange()
-			if b.Type == "pipeline" {
-				c.Pipelines = append(c.Pipelines, name)
-				c.bodies[name] = b
-				continue
-			}
-			value, moreDiags := variable(b, o.Vars)
-			diags = append(diags, moreDiags...)
-			c.vars["var."+name] = value
-		case "locals":
-			diags = append(diags, collectLocals(b, c.locals)...)
-		default:
-			diags = append(diags, problem(b.DefRange(), "Unsupported block", "At the top of the file stand variable, locals and pipeline blocks, not %s.%s", b.Type, Nearest(b.Type, []string{"variable", "locals", "pipeline"})))
 		}
 	}
 	for _, name := range sortedKeys(o.Vars) {
@@ -104,6 +122,45 @@ func Load(path string, o LoadOptions) (*Config, error) {
 	}
 	c.diags = diags
 	return c, nil
+}
+
+// sourceFiles lists the pipeline files at path, a folder or a file, in the order of their names.
+func sourceFiles(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: no such file; `anneal init` writes one to start from", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, e := range entries {
+		if name := e.Name(); strings.HasSuffix(name, ".hcl") && name[0] != '.' && !e.IsDir() {
+			paths = append(paths, filepath.Join(path, name))
+		}
+	}
+	if paths == nil {
+		return nil, fmt.Errorf("no file in %s ends in .hcl; `anneal init` writes one to start from", path)
+	}
+	return paths, nil
+}
+
+// Sources returns the text of every HCL file that was read, by its slash path relative to the root folder.
+func (c *Config) Sources() map[string][]byte {
+	all := map[string][]byte{}
+	for path, f := range c.files {
+		if rel, err := filepath.Rel(c.dir, path); err == nil {
+			all[filepath.ToSlash(rel)] = f.Bytes
+		}
+	}
+	return all
 }
 
 // named tells whether a block has one label, which a reference can spell and a folder can have as its name.

@@ -175,3 +175,10 @@ func (t *Task) Output(name string) string { return t.attempt.Out(name) }
 type Executor interface {
 	Run(ctx context.Context, t *Task) error
 }
+
+// ExecutorKind is one kind of executor, such as local.
+type ExecutorKind struct {
+	Name string
+	// New returns a pointer to a struct that holds the defaults; its tagged fields are what an executor block may say.
+	New func() Executor
+}
