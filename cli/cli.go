@@ -20,8 +20,9 @@ import (
 
 // App is what the command line works with.
 type App struct {
-	Kinds   []*pipeline.Kind
-	Starter []byte // the pipeline file that init writes
+	Kinds     []*pipeline.Kind
+	Executors []*pipeline.ExecutorKind
+	Starter   []byte // the pipeline file that init writes
 }
 
 // Exit codes.
@@ -48,6 +49,7 @@ type command struct {
 
 	dir, file string
 	vars      []string
+	varFiles  []string
 	json      bool
 	noColor   bool
 }
@@ -76,8 +78,9 @@ func Main(ctx context.Context, app App, args []string, stdout, stderr io.Writer)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	flags := root.PersistentFlags()
 	flags.StringVarP(&c.dir, "directory", "C", "", "work in `DIR`")
-	flags.StringVarP(&c.file, "file", "f", "pipelines.hcl", "read `FILE`")
+	flags.StringVarP(&c.file, "file", "f", ".", "read `FILE`, or every .hcl file of a folder")
 	flags.StringArrayVar(&c.vars, "var", nil, "set a variable: `NAME=VALUE`")
+	flags.StringArrayVar(&c.varFiles, "var-file", nil, "set the variables that `FILE` names: name = value, or JSON")
 	flags.BoolVar(&c.json, "json", false, "print a line of JSON for every step or event")
 	flags.BoolVar(&c.noColor, "no-color", false, "print without colours")
 	root.AddCommand(
@@ -143,12 +146,17 @@ func (c *command) width() int {
 	return 100
 }
 
-// root is the folder of the pipeline file, in which the store and the results stand.
-func (c *command) root() string { return filepath.Dir(c.file) }
+// root is the folder of the pipeline files, in which the store and the results stand.
+func (c *command) root() string {
+	if info, err := os.Stat(c.file); err == nil && info.IsDir() {
+		return filepath.Clean(c.file)
+	}
+	return filepath.Dir(c.file)
+}
 
 func (c *command) store() *store.Store { return store.Open(filepath.Join(c.root(), ".anneal")) }
 
-// load reads the pipeline file.
+// load reads the pipeline files.
 func (c *command) load() (*pipeline.Config, error) {
 	vars := map[string]string{}
 	for _, v := range c.vars {
@@ -158,7 +166,10 @@ func (c *command) load() (*pipeline.Config, error) {
 		}
 		vars[name] = value
 	}
-	return pipeline.Load(c.file, pipeline.LoadOptions{Kinds: c.app.Kinds, Vars: vars})
+	return pipeline.Load(c.file, pipeline.LoadOptions{
+		Kinds: c.app.Kinds, Executors: c.app.Executors,
+		Vars: vars, VarFiles: c.varFiles, Environ: os.Environ(),
+	})
 }
 
 // graphs decodes the pipelines named, all of the file's if none is. Problems of all of them are reported together.

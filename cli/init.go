@@ -16,12 +16,17 @@ func (c *command) init() *cobra.Command {
 		Short: "Write a pipeline file to start from",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if err := os.MkdirAll(c.root(), 0o777); err != nil {
+			path := c.file
+			if filepath.Ext(path) != ".hcl" {
+				path = filepath.Join(path, "pipelines.hcl")
+			}
+			root := filepath.Dir(path)
+			if err := os.MkdirAll(root, 0o777); err != nil {
 				return err
 			}
-			f, err := os.OpenFile(c.file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+			f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 			if errors.Is(err, fs.ErrExist) {
-				return usagef("%s exists already; init overwrites nothing", c.file)
+				return usagef("%s exists already; init overwrites nothing", path)
 			}
 			if err != nil {
 				return err
@@ -30,14 +35,14 @@ func (c *command) init() *cobra.Command {
 			if err := errors.Join(err, f.Close()); err != nil {
 				return err
 			}
-			ignore := filepath.Join(c.root(), ".gitignore")
+			ignore := filepath.Join(root, ".gitignore")
 			if f, err := os.OpenFile(ignore, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666); err == nil {
 				_, err = f.WriteString(".anneal/\nresults/\n")
 				if err := errors.Join(err, f.Close()); err != nil {
 					return err
 				}
 			}
-			fmt.Fprintf(c.stdout, "Wrote %s. Next: anneal plan, then anneal run demo.\n", c.file)
+			fmt.Fprintf(c.stdout, "Wrote %s. Next: anneal plan, then anneal run demo.\n", path)
 			return nil
 		},
 	}
@@ -46,7 +51,7 @@ func (c *command) init() *cobra.Command {
 func (c *command) validate() *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate",
-		Short: "Check the pipeline file",
+		Short: "Check the pipeline files",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			graphs, err := c.graphs(nil)
