@@ -44,7 +44,7 @@ func (c *command) run() *cobra.Command {
 		}()
 		view := c.view(g)
 		st := c.store()
-		out, err := g.Run(ctx, st, pipeline.RunOptions{Executor: pipeline.NewLocal(*cores), Jobs: *cores}, view.event)
+		out, err := g.Run(ctx, st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(*cores)}}, view.event)
 		view.close()
 		if out == nil {
 			return err

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,32 +19,8 @@ import (
 	"anneal/artifacts/store"
 )
 
-// Event is one line of a run's journal. Every view of a run draws from these.
-type Event struct {
-	Time   time.Time          `json:"time"`
-	Addr   string             `json:"addr,omitempty"`
-	Action string             `json:"action"` // start, progress, done, cached, fail, skip; last of all summary
-	Step   int                `json:"step,omitempty"`
-	Total  int                `json:"total,omitempty"`
-	Values map[string]float64 `json:"values,omitempty"`
-	Text   string             `json:"text,omitempty"`
-
-	Pipeline string `json:"pipeline,omitempty"`
-
-	*Summary
-}
-
 // Interrupted is the text of the events of stages that a run no longer came to.
 const Interrupted = "interrupted"
-
-// Summary counts what became of a run's nodes.
-type Summary struct {
-	Ran     int     `json:"ran"`
-	Cached  int     `json:"cached"`
-	Failed  int     `json:"failed"`
-	Skipped int     `json:"skipped"`
-	Seconds float64 `json:"seconds"`
-}
 
 // StageError is the failure of one stage.
 type StageError struct {
@@ -71,8 +46,11 @@ type Outcome struct {
 
 // RunOptions is how a run goes about it.
 type RunOptions struct {
-	Executor Executor
-	Jobs     int // at most so many stages run at once
+	Executors map[string]Executor // by the name that blocks give; "local" is NewLocal's for all cores where it is left out
+	FailFast  bool                // a stage that fails ends the run, as an interruption does
+	Name      string              // by which FindRun finds it
+	Note      string
+	Command   []string // what the user typed; for the journal
 }
 
 // Run runs what is not stored. notify, which is called by one goroutine at a time,
@@ -81,29 +59,37 @@ type RunOptions struct {
 // outcome, or not be recorded.
 func (g *Graph) Run(ctx context.Context, st *store.Store, o RunOptions, notify func(Event)) (*Outcome, error) {
 	started := time.Now()
-	r := &runner{graph: g, st: st, executor: o.Executor, notify: notify,
+	r := &runner{graph: g, st: st, executor: o.Executors["local"], notify: notify,
 		planner: planner{st: st, known: map[*Node]*store.Result{}}}
-	id := started.UTC().Format("20060102T150405.000000Z") + "-" + rand.Text()[:6] // sorts by time
+	record := &Record{
+		ID:       started.UTC().Format("20060102T150405.000000Z") + "-" + rand.Text()[:6], // sorts by time
+		Pipeline: g.Name, Name: o.Name, Note: o.Note, Command: o.Command,
+		Started: started.UTC(),
+		Keys:    map[string]store.Digest{}, Before: map[string]store.Digest{},
+	}
 	var err error
-	if r.journal, err = openJournal(st, id); err != nil {
+	if r.journal, err = openJournal(st, record.ID); err != nil {
 		return nil, err
 	}
+	r.emit(Event{Action: "begin", Begin: &Begin{
+		Run: record.ID, Name: o.Name, Note: o.Note, Command: o.Command, Versions: versions(), Sources: record.Sources,
+		Stages: len(g.Nodes), Of: len(g.unselected().Nodes),
+	}})
 	out := &Outcome{Results: r.planner.known}
-	r.schedule(ctx, o.Jobs, out)
+	r.schedule(ctx, 2, out)
 	out.Seconds = time.Since(started).Seconds()
+	r.emit(Event{Action: "summary", Summary: &out.Summary})
 
-	keys := map[string]store.Digest{}
+	record.Seconds, record.Summary = out.Seconds, out.Summary
 	earlier := newest(st, g.Name)
-	for _, n := range g.Nodes {
+	for _, n := range g.unselected().Nodes {
 		if res := out.Results[n]; res != nil {
-			keys[n.Addr] = store.Key(res.Key)
+			record.Keys[n.Addr] = store.Key(res.Key)
 		} else if key, ok := earlier[n.Addr]; ok {
-			keys[n.Addr] = key // still what a plan is to compare with
+			record.Before[n.Addr] = key
 		}
 	}
-	r.emit(Event{Action: "summary", Summary: &out.Summary})
-	record := &Record{ID: id, Pipeline: g.Name, Started: started.UTC(), Seconds: out.Seconds, Summary: out.Summary, Keys: keys}
-	return out, errors.Join(r.journal.close(), record.write(st), r.broken)
+	return out, errors.Join(r.journal.close(), record.write(st))
 }
 
 // runner is one run in progress.
@@ -116,16 +102,13 @@ type runner struct {
 	mu      sync.Mutex // guards what follows
 	notify  func(Event)
 	journal *journal
-	broken  error // the journal's
 }
 
 func (r *runner) emit(e Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e.Time, e.Pipeline = time.Now().UTC(), r.graph.Name
-	if err := r.journal.write(e); err != nil && r.broken == nil {
-		r.broken = err
-	}
+	r.journal.write(e)
 	r.notify(e)
 }
 
@@ -428,16 +411,4 @@ func (r *runner) progress(n *Node) func(step, total int, values map[string]float
 			r.emit(Event{Addr: n.Addr, Action: "progress", Step: step, Total: total, Values: values})
 		}
 	}
-}
-
-// MarshalJSON writes a summary flat and whole, any other event without what it does not say.
-func (e Event) MarshalJSON() ([]byte, error) {
-	if e.Summary != nil {
-		return json.Marshal(struct {
-			Action string `json:"action"`
-			*Summary
-		}{e.Action, e.Summary})
-	}
-	type plain Event
-	return json.Marshal(plain(e))
 }

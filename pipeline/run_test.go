@@ -62,7 +62,7 @@ func (s *study) run(blocks string) string {
 		s.t.Fatal(err)
 	}
 	var lines strings.Builder
-	_, err = g.Run(s.t.Context(), s.st, pipeline.RunOptions{Executor: pipeline.NewLocal(2), Jobs: 2}, func(e pipeline.Event) {
+	_, err = g.Run(s.t.Context(), s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(2)}}, func(e pipeline.Event) {
 		if e.Action != "start" && e.Action != "summary" {
 			lines.WriteString(strings.TrimSpace(e.Action+" "+e.Addr+" "+e.Text) + "\n")
 		}
@@ -307,7 +307,7 @@ upper "fine" {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := g.Run(t.Context(), s.st, pipeline.RunOptions{Executor: pipeline.NewLocal(1), Jobs: 1}, func(pipeline.Event) {})
+	out, err := g.Run(t.Context(), s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(pipeline.Event) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,7 +348,7 @@ func TestFileMoves(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.file("f.txt", "moved")
-	out, err := g.Run(t.Context(), s.st, pipeline.RunOptions{Executor: pipeline.NewLocal(1), Jobs: 1}, func(pipeline.Event) {})
+	out, err := g.Run(t.Context(), s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(pipeline.Event) {})
 	if err != nil || len(out.Failures) != 2 {
 		t.Fatalf("failures %v, %v", out.Failures, err)
 	}
@@ -407,7 +407,7 @@ upper "two" {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := g.Run(ctx, s.st, pipeline.RunOptions{Executor: pipeline.NewLocal(1), Jobs: 1}, func(pipeline.Event) {})
+	out, err := g.Run(ctx, s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(pipeline.Event) {})
 	if err != nil || out.Ran != 1 || out.Cached != 3 {
 		t.Errorf("outcome %+v, %v", out.Summary, err)
 	}
@@ -429,7 +429,7 @@ func TestProgressOfNoNumber(t *testing.T) {
 		t.Fatal(err)
 	}
 	var reported []map[string]float64
-	_, err = g.Run(t.Context(), s.st, pipeline.RunOptions{Executor: pipeline.NewLocal(1), Jobs: 1}, func(e pipeline.Event) {
+	_, err = g.Run(t.Context(), s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(e pipeline.Event) {
 		if e.Action == "progress" {
 			reported = append(reported, e.Values)
 		}
@@ -448,7 +448,7 @@ func TestInterrupt(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	out, err := g.Run(ctx, s.st, pipeline.RunOptions{Executor: pipeline.NewLocal(1), Jobs: 1}, func(e pipeline.Event) {
+	out, err := g.Run(ctx, s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(e pipeline.Event) {
 		if e.Action == "done" {
 			cancel()
 		}
@@ -469,7 +469,7 @@ func TestTwoProcesses(t *testing.T) {
 	outcomes := make(chan *pipeline.Outcome)
 	for range 4 {
 		go func() {
-			out, err := g.Run(t.Context(), store.Open(s.st.Dir()), pipeline.RunOptions{Executor: pipeline.NewLocal(2), Jobs: 2}, func(pipeline.Event) {})
+			out, err := g.Run(t.Context(), store.Open(s.st.Dir()), pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(2)}}, func(pipeline.Event) {})
 			if err != nil {
 				t.Error(err)
 			}

@@ -27,7 +27,7 @@ func Run(t *testing.T, kinds []*pipeline.Kind, jobs int, blocks string, files ma
 		t.Fatal(err)
 	}
 	st := store.Open(filepath.Join(t.TempDir(), ".anneal"))
-	out, err := g.Run(t.Context(), st, pipeline.RunOptions{Executor: pipeline.NewLocal(jobs), Jobs: jobs}, func(pipeline.Event) {})
+	out, err := g.Run(t.Context(), st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(jobs)}}, func(pipeline.Event) {})
 	if err != nil {
 		t.Fatal(err)
 	}
