@@ -9,6 +9,10 @@ package lm
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
 )
 
 // Numbers is the version of the arithmetic: it is raised when equal configurations come to give other bytes.
@@ -29,6 +33,34 @@ func (p *problems) add(bad bool, field, format string, args ...any) {
 	if bad {
 		*p = append(*p, &FieldError{field, fmt.Sprintf(format, args...)})
 	}
+}
+
+// words adds the fields of the struct s that hold a word other than those of their values tags.
+func (p *problems) words(s any) {
+	v := reflect.ValueOf(s)
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		list, ok := f.Tag.Lookup("values")
+		if !ok {
+			continue
+		}
+		words := strings.Split(list, ",")
+		name, _, _ := strings.Cut(f.Tag.Get("hcl"), ",")
+		p.add(!slices.Contains(words, v.Field(i).String()), name, "must be %s, is %q", choice(words), v.Field(i))
+	}
+}
+
+// choice prints words as "a", "b" or "c".
+func choice(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = strconv.Quote(w)
+	}
+	last := len(quoted) - 1
+	if last == 0 {
+		return quoted[0]
+	}
+	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
 }
 
 func (p problems) err() error { return errors.Join(p...) }

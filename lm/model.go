@@ -8,15 +8,15 @@ import (
 // Model is the shape of a transformer. Layers have no biases; norms are RMSNorm before each sublayer, positions rotary (halves of a head
 // paired), the feed-forward SwiGLU.
 type Model struct {
-	Family    string  `hcl:"family,optional"`     // "llama"
-	Layers    int     `hcl:"layers"`              // at least 1
-	Width     int     `hcl:"width"`               // of the residual stream; heads times an even head dimension
-	Heads     int     `hcl:"heads"`               // query heads
-	KVHeads   int     `hcl:"kv_heads,optional"`   // key and value heads, a divisor of heads; 0 means as many as heads
-	FF        int     `hcl:"ff"`                  // width of the feed-forward
-	Tied      bool    `hcl:"tied,optional"`       // the output matrix is the embedding, transposed
-	NormEps   float64 `hcl:"norm_eps,optional"`   // added to the mean square
-	RopeTheta float64 `hcl:"rope_theta,optional"` // base of the rotary frequencies
+	Family    string  `hcl:"family,optional" values:"llama" doc:"RMSNorm before each sublayer, rotary positions, SwiGLU, no biases"`
+	Layers    int     `hcl:"layers" doc:"at least 1"`
+	Width     int     `hcl:"width" doc:"of the residual stream; heads times an even head dimension"`
+	Heads     int     `hcl:"heads" doc:"query heads"`
+	KVHeads   int     `hcl:"kv_heads,optional" doc:"key and value heads, a divisor of heads; 0: as many as heads"`
+	FF        int     `hcl:"ff" doc:"width of the feed-forward"`
+	Tied      bool    `hcl:"tied,optional" doc:"the output matrix is the embedding, transposed"`
+	NormEps   float64 `hcl:"norm_eps,optional" doc:"added to the mean square, above 0 and below 1"`
+	RopeTheta float64 `hcl:"rope_theta,optional" doc:"base of the rotary frequencies, above 1"`
 }
 
 // DefaultModel returns a Model with its optional fields set.
@@ -25,7 +25,7 @@ func DefaultModel() Model { return Model{Family: "llama", NormEps: 1e-5, RopeThe
 // Check returns all that is wrong with the model, as *FieldError.
 func (m Model) Check() error {
 	var p problems
-	p.add(m.Family != "llama", "family", `must be "llama", is %q`, m.Family)
+	p.words(m)
 	p.add(m.Layers < 1, "layers", "must be at least 1, is %d", m.Layers)
 	p.add(m.Width < 1, "width", "must be at least 1, is %d", m.Width)
 	p.add(m.Heads < 1, "heads", "must be at least 1, is %d", m.Heads)

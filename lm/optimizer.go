@@ -4,12 +4,12 @@ import "math"
 
 // AdamW configures decoupled AdamW (Loshchilov and Hutter 2019) with clipping of the gradient's norm.
 type AdamW struct {
-	LearningRate float64   `hcl:"learning_rate,optional"` // at the peak of the schedule
-	WeightDecay  float64   `hcl:"weight_decay,optional"`  // multiplied by the learning rate of the step
-	Betas        []float64 `hcl:"betas,optional"`         // of the two moments
-	Eps          float64   `hcl:"eps,optional"`
-	Clip         float64   `hcl:"clip,optional"`  // largest norm of the whole gradient; 0 is off
-	Decay        string    `hcl:"decay,optional"` // what decays: "all", "matrices" (not norm gains), "no_embeddings" (all but embedding)
+	LearningRate float64   `hcl:"learning_rate,optional" doc:"at the peak of the schedule, at least 0"`
+	WeightDecay  float64   `hcl:"weight_decay,optional" doc:"decoupled: multiplied by the learning rate of the step, at least 0"`
+	Betas        []float64 `hcl:"betas,optional" doc:"of the two moments, each at least 0 and below 1"`
+	Eps          float64   `hcl:"eps,optional" doc:"added to the root of the second moment, above 0"`
+	Clip         float64   `hcl:"clip,optional" doc:"largest norm of the whole gradient; 0 is off"`
+	Decay        string    `hcl:"decay,optional" values:"all,matrices,no_embeddings" doc:"what decays: every parameter, all but the gains of norms, or all but the embedding"`
 }
 
 // DefaultAdamW returns the defaults: learning rate 1e-3, weight decay 0.1, betas 0.9 and 0.95, eps 1e-8, clip 1, every parameter decayed.
@@ -28,8 +28,7 @@ func (a AdamW) Check() error {
 	}
 	p.add(!(a.Eps > 0) || a.Eps > math.MaxFloat32 || float32(a.Eps) == 0, "eps", "must be above 0, is %g", a.Eps)
 	p.add(!(a.Clip >= 0), "clip", "must be at least 0, is %g", a.Clip)
-	p.add(a.Decay != "all" && a.Decay != "matrices" && a.Decay != "no_embeddings", "decay",
-		`must be "all", "matrices" or "no_embeddings", is %q`, a.Decay)
+	p.words(a)
 	return p.err()
 }
 

@@ -8,10 +8,10 @@ import (
 
 // Schedule is the learning rate over a training: a linear warmup to the peak, then its shape.
 type Schedule struct {
-	Shape       string  `hcl:"shape,optional"`        // "cosine", "linear" or "constant"
-	Warmup      float64 `hcl:"warmup,optional"`       // share of all steps
-	WarmupSteps int     `hcl:"warmup_steps,optional"` // or in steps
-	Final       float64 `hcl:"final,optional"`        // share of the peak that remains at the last step; unused by "constant"
+	Shape       string  `hcl:"shape,optional" values:"cosine,linear,constant" doc:"after the warmup"`
+	Warmup      float64 `hcl:"warmup,optional" doc:"share of all steps, from 0 to 1"`
+	WarmupSteps int     `hcl:"warmup_steps,optional" doc:"or in steps"`
+	Final       float64 `hcl:"final,optional" doc:"share of the peak that remains at the last step, from 0 to 1; without effect on a constant shape"`
 }
 
 // DefaultSchedule returns a cosine to a tenth of the peak without warmup.
@@ -20,7 +20,7 @@ func DefaultSchedule() Schedule { return Schedule{Shape: "cosine", Final: 0.1} }
 // Check returns all that is wrong with the schedule, as *FieldError.
 func (s Schedule) Check() error {
 	var p problems
-	p.add(s.Shape != "cosine" && s.Shape != "linear" && s.Shape != "constant", "shape", `must be "cosine", "linear" or "constant", is %q`, s.Shape)
+	p.words(s)
 	p.add(!(s.Warmup >= 0 && s.Warmup <= 1), "warmup", "must be from 0 to 1, is %g", s.Warmup)
 	p.add(s.WarmupSteps < 0, "warmup_steps", "must be at least 0, is %d", s.WarmupSteps)
 	p.add(s.Warmup > 0 && s.WarmupSteps > 0, "warmup_steps", "must not be given together with warmup, which is %g: write warmup = 0 beside it", s.Warmup)

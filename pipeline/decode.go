@@ -18,6 +18,7 @@ import (
 type decoder struct {
 	ctx     *hcl.EvalContext
 	node    *Node
+	words   []error         // fields that hold a word which they do not take
 	unknown map[string]bool // fields whose value builds on something that is wrong, and has been said to be
 }
 
@@ -55,7 +56,9 @@ func (d *decoder) body(body hcl.Body, into reflect.Value, path string) hcl.Diagn
 			}
 			if err := d.attribute(v, f, val, at); err != nil {
 				diags = append(diags, problem(attr.Expr.Range(), "Unsuitable value", "%s %s.", at, err))
+				continue
 			}
+			d.words = append(d.words, f.words(v, at)...)
 		case block:
 			var blocks hcl.Blocks
 			for _, b := range content.Blocks {
@@ -259,7 +262,9 @@ type field struct {
 	name     string
 	role     role
 	optional bool
-	accepts  string // types of artifacts
+	accepts  string   // types of artifacts
+	values   []string // the words that it takes, nil where it takes any value
+	doc      string
 	unkeyed  bool
 }
 
@@ -273,7 +278,10 @@ func fieldsOf(t reflect.Type) []field {
 			continue
 		}
 		name, kind, _ := strings.Cut(tag, ",")
-		f := field{index: sf.Index, name: name, accepts: sf.Tag.Get("artifact"), unkeyed: sf.Tag.Get("key") == "-"}
+		f := field{index: sf.Index, name: name, accepts: sf.Tag.Get("artifact"), unkeyed: sf.Tag.Get("key") == "-", doc: sf.Tag.Get("doc")}
+		if words, ok := sf.Tag.Lookup("values"); ok {
+			f.values = strings.Split(words, ",")
+		}
 		switch kind {
 		case "", "attr":
 		case "optional":

@@ -564,12 +564,14 @@ func (c *Config) node(it *item, body hcl.Body, ctx *hcl.EvalContext, addr string
 	if diags.HasErrors() {
 		return nil, diags
 	}
+	errs := d.words
 	if checker, ok := n.Stage.(Checker); ok {
-		for _, err := range flatten(checker.Check()) {
-			var f *FieldError
-			if len(d.unknown) == 0 || errors.As(err, &f) && n.says(f.Field) && !d.unknown[f.Field] {
-				diags = append(diags, n.blame("Unsuitable value", err)...)
-			}
+		errs = also(errs, flatten(checker.Check()))
+	}
+	for _, err := range errs {
+		var f *FieldError
+		if len(d.unknown) == 0 || errors.As(err, &f) && n.says(f.Field) && !d.unknown[f.Field] {
+			diags = append(diags, n.blame("Unsuitable value", err)...)
 		}
 	}
 	if diags.HasErrors() || len(d.unknown) > 0 {

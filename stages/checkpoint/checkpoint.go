@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"anneal/artifacts"
@@ -13,29 +12,28 @@ import (
 )
 
 // Kind is checkpoint. Its outputs are weights with exactly one save point and statistics of their parameters.
-var Kind = &pipeline.Kind{Name: "checkpoint", Version: 1, New: func() pipeline.Stage {
+var Kind = &pipeline.Kind{Name: "checkpoint", Version: 1, Doc: "One save point of a training, with statistics of its parameters.", New: func() pipeline.Stage {
 	return &Checkpoint{Select: "last", Step: -1}
 }}
 
 // Checkpoint chooses a save point.
 type Checkpoint struct {
-	From   pipeline.Ref `hcl:"from" artifact:"weights"`
-	Select string       `hcl:"select,optional"` // last | first | lowest_validation_loss (the earliest of equals) | step
-	Step   int          `hcl:"step,optional"`   // which was saved; only with select = "step"
+	From   pipeline.Ref `hcl:"from" artifact:"weights" doc:"to choose from"`
+	Select string       `hcl:"select,optional" values:"last,first,lowest_validation_loss,step" doc:"which save point; of equal losses the earliest"`
+	Step   int          `hcl:"step,optional" doc:"the step that was saved, with select = step alone; -1: none"`
 }
-
-var selections = []string{"last", "first", "lowest_validation_loss", "step"}
 
 // Outputs lists weights and parameters.
 func (*Checkpoint) Outputs() []pipeline.Output {
-	return []pipeline.Output{{Name: "weights", Type: "weights"}, {Name: "parameters", Type: "table"}}
+	return []pipeline.Output{
+		{Name: "weights", Type: "weights", Doc: "the one save point chosen"},
+		{Name: "parameters", Type: "table", Doc: "statistics of each of its tensors"},
+	}
 }
 
 // Check blames a selection that cannot be made.
 func (s *Checkpoint) Check() error {
 	switch {
-	case !slices.Contains(selections, s.Select):
-		return pipeline.Errorf("select", "must be one of %s, is %q", strings.Join(selections, ", "), s.Select)
 	case s.Select == "step" && s.Step < 0:
 		return pipeline.Errorf("step", "must be given, at least 0, where select is \"step\"")
 	case s.Select != "step" && s.Step != -1:

@@ -17,7 +17,7 @@ import (
 // A sum and its terms exchanged are one problem. Each pair of lengths is equally frequent, as far as there are enough
 // numbers of that length.
 type Addition struct {
-	Digits []int `hcl:"digits,optional"` // [least, most] digits of each term
+	Digits []int `hcl:"digits,optional" doc:"[least, most] digits of each term, within 1 and 9"`
 }
 
 // maxDigits keeps the number of problems within 62 bits.

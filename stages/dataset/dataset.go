@@ -25,7 +25,7 @@ import (
 )
 
 // Kind is the kind of stage that makes data.
-var Kind = &pipeline.Kind{Name: "dataset", Version: 1, New: func() pipeline.Stage {
+var Kind = &pipeline.Kind{Name: "dataset", Version: 1, Doc: doc, New: func() pipeline.Stage {
 	return &Dataset{
 		Split:    &Split{Unit: "block", Size: 4096, Validation: 0.05, Seed: 1},
 		Addition: &Addition{Digits: []int{1, 2}},
@@ -35,35 +35,39 @@ var Kind = &pipeline.Kind{Name: "dataset", Version: 1, New: func() pipeline.Stag
 	}
 }}
 
+const doc = `Text from files, or a generated task with its answers: exactly one of source, addition, sorting and passages.
+
+A text's documents are cut into blocks, of which some, all over each document, are held out. A task's problems are determined by the seed and the settings, and none is in two of its splits.`
+
 // Dataset is one data set.
-//
-// Outputs of a source: train and validation, "text". Outputs of a task: train, validation and test, "examples".
-// Passages leave probe too, "passages": the passages of all three with their labels and without a template.
 type Dataset struct {
-	Source []pipeline.File `hcl:"source,optional"`
-	Split  *Split          `hcl:"split,block"`
+	Source []pipeline.File `hcl:"source,optional" doc:"files or sources such as gofile(...), UTF-8, one document each; needs split"`
+	Split  *Split          `hcl:"split,block" doc:"which of a text's blocks are held out for validation"`
 
-	Addition *Addition `hcl:"addition,block"`
-	Sorting  *Sorting  `hcl:"sorting,block"`
-	Passages *Passages `hcl:"passages,block"`
+	Addition *Addition `hcl:"addition,block" doc:"the task: sums with their working, place by place"`
+	Sorting  *Sorting  `hcl:"sorting,block" doc:"the task: letters of a to j, put in order"`
+	Passages *Passages `hcl:"passages,block" doc:"the task: which source is a passage of a text from?"`
 
-	// Examples is the number of a task's examples: a half, rounded up, for training, a quarter each for validation and
-	// test. Classes are equally frequent in each, for which a few may be left out.
-	Examples int      `hcl:"examples,optional"`
-	Seed     int64    `hcl:"seed,optional"` // of a task
-	Template Template `hcl:"template,block"`
+	Examples int      `hcl:"examples,optional" doc:"how many a task has, at least 4: a half, rounded up, for training, a quarter each for validation and test; classes are equally frequent in each, for which a few may be left out"`
+	Seed     int64    `hcl:"seed,optional" doc:"of a task: what its problems and their order are drawn from"`
+	Template Template `hcl:"template,block" doc:"of a task: how a problem is laid out and its answer read; travels with the examples into fine-tuning and sampling"`
 }
 
 // Outputs lists what the data set leaves.
 func (d *Dataset) Outputs() []pipeline.Output {
 	if d.Addition == nil && d.Sorting == nil && d.Passages == nil {
-		return []pipeline.Output{{Name: "train", Type: "text"}, {Name: "validation", Type: "text"}}
+		return []pipeline.Output{
+			{Name: "train", Type: "text", Doc: "of source: the blocks to train on"},
+			{Name: "validation", Type: "text", Doc: "of source: the blocks held out"},
+		}
 	}
 	outputs := []pipeline.Output{
-		{Name: "train", Type: "examples"}, {Name: "validation", Type: "examples"}, {Name: "test", Type: "examples"},
+		{Name: "train", Type: "examples", Doc: "of a task: a half of the examples"},
+		{Name: "validation", Type: "examples", Doc: "of a task: a quarter, to choose settings on"},
+		{Name: "test", Type: "examples", Doc: "of a task: a quarter, to report on"},
 	}
 	if d.Passages != nil {
-		outputs = append(outputs, pipeline.Output{Name: "probe", Type: "passages"})
+		outputs = append(outputs, pipeline.Output{Name: "probe", Type: "passages", Doc: "of passages: those of all three splits, with their classes and without a template"})
 	}
 	return outputs
 }

@@ -16,9 +16,9 @@ import (
 // test from the other, so that they are of no text that a model pretrained on the first has seen. No two passages
 // overlap, and none has the words of another.
 type Passages struct {
-	Train pipeline.Ref `hcl:"train" artifact:"text"`
-	Test  pipeline.Ref `hcl:"test" artifact:"text"` // for validation too
-	Bytes int          `hcl:"bytes,optional"`       // of a passage; a character is never cut, so it may have up to 3 less
+	Train pipeline.Ref `hcl:"train" artifact:"text" doc:"what training passages are cut from"`
+	Test  pipeline.Ref `hcl:"test" artifact:"text" doc:"what validation and test passages are cut from: text that no model was trained on"`
+	Bytes int          `hcl:"bytes,optional" doc:"of a passage, at least 4; a character is never cut, so it may have up to 3 less"`
 }
 
 // maxSources is the number of letters to name them by.

@@ -10,7 +10,7 @@ import "slices"
 // The same letters in another order are another problem. Each length is equally frequent, as far as there are enough
 // words of that length.
 type Sorting struct {
-	Letters []int `hcl:"letters,optional"` // [least, most] letters
+	Letters []int `hcl:"letters,optional" doc:"[least, most] letters of a word, within 1 and 12"`
 }
 
 // alphabet is the number of letters to sort: of 5 out of 10, a model of 133,000 parameters learns most from 2,000

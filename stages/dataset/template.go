@@ -11,10 +11,10 @@ import (
 // Template says how a problem and its solution are laid out for a model, and how an answer is read from what it writes.
 // It travels with the examples.
 type Template struct {
-	Prompt   string   `hcl:"prompt,optional"`   // with {prompt} where the problem goes
-	Response string   `hcl:"response,optional"` // with {response} where the solution goes; ends with the stop string
-	Stop     []string `hcl:"stop,optional"`     // the one string that ends a response
-	Answer   string   `hcl:"answer,optional"`   // where the answer is: "all" of the response or its "last_line"
+	Prompt   string   `hcl:"prompt,optional" doc:"with {prompt} where the problem goes"`
+	Response string   `hcl:"response,optional" doc:"with {response} where the solution goes; ends with the stop string"`
+	Stop     []string `hcl:"stop,optional" doc:"the one string that ends a response"`
+	Answer   string   `hcl:"answer,optional" values:"all,last_line" doc:"where the answer stands: all of the response, or its last line"`
 }
 
 func defaultTemplate() Template {
@@ -34,9 +34,6 @@ func (t *Template) Check() error {
 		errs = append(errs, pipeline.Errorf("stop", "must be a list of one string that is not empty, is %q", t.Stop))
 	} else if !strings.HasSuffix(t.Response, t.Stop[0]) {
 		errs = append(errs, pipeline.Errorf("response", "must end with the stop string %q, is %q", t.Stop[0], t.Response))
-	}
-	if t.Answer != artifacts.ExtractAll && t.Answer != artifacts.ExtractLastLine {
-		errs = append(errs, pipeline.Errorf("answer", `must be "all" or "last_line", is %q`, t.Answer))
 	}
 	return errors.Join(errs...)
 }

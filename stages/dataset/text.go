@@ -14,20 +14,15 @@ import (
 
 // Split says which of a text's blocks are held out for validation.
 type Split struct {
-	Unit string `hcl:"unit,optional"` // "block"
-	Size int    `hcl:"size,optional"` // of a block in bytes; a character is never cut, so a block may have up to 3 less
-	// Validation is the share of each document's blocks that is held out: at least one block, where it has two. The
-	// document is divided into as many equal stretches as blocks are held out, and of each stretch one block is.
-	Validation float64 `hcl:"validation,optional"`
-	Seed       int64   `hcl:"seed,optional"`
+	Unit       string  `hcl:"unit,optional" values:"block" doc:"what is held out"`
+	Size       int     `hcl:"size,optional" doc:"bytes of a block, at least 4; a character is never cut, so a block may have up to 3 less"`
+	Validation float64 `hcl:"validation,optional" doc:"share of each document's blocks that is held out, above 0 and at most 0.5; one block at least, where the document has two"`
+	Seed       int64   `hcl:"seed,optional" doc:"which blocks: a document is divided into as many equal stretches as blocks are held out, and of each stretch one is drawn"`
 }
 
 // Check tells whether the split is possible.
 func (s *Split) Check() error {
 	var errs []error
-	if s.Unit != "block" {
-		errs = append(errs, pipeline.Errorf("unit", `must be "block", is %q`, s.Unit))
-	}
 	if s.Size < utf8.UTFMax {
 		errs = append(errs, pipeline.Errorf("size", "must be at least %d, the bytes of the longest character, is %d", utf8.UTFMax, s.Size))
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // Kind is finetune. Its outputs are the weights after the last step and the metrics of the training.
-var Kind = &pipeline.Kind{Name: "finetune", Version: 1, Numbers: lm.Numbers, New: func() pipeline.Stage {
+var Kind = &pipeline.Kind{Name: "finetune", Version: 1, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
 	optimizer := lm.DefaultAdamW()
 	optimizer.LearningRate, optimizer.WeightDecay = 1e-3, 0
 	return &Finetune{
@@ -25,22 +25,26 @@ var Kind = &pipeline.Kind{Name: "finetune", Version: 1, Numbers: lm.Numbers, New
 	}
 }}
 
+const doc = `Supervised fine-tuning of all parameters on examples: prompts with their responses. Only the tokens of the responses count in the loss.
+
+Shape, context and vocabulary are those of the weights; an example that does not fit the context is refused.`
+
 // Finetune trains on examples. A sequence is an example's prompt and response, each encoded by itself with the
 // vocabulary of the weights; only the response's tokens count in the loss. Shape and context are those of the weights.
 // The optimizer starts anew. Each epoch reads all examples once, in an order drawn from the seed. Batches run on from one
 // epoch into the next, and the last one of all is filled up with examples of another, so that every step weighs the
 // same. The validation loss, if any, is measured on all validation examples, once an epoch.
 type Finetune struct {
-	From       pipeline.Ref `hcl:"from" artifact:"weights"` // the last save point, where there are several
-	Examples   pipeline.Ref `hcl:"examples" artifact:"examples"`
-	Validation pipeline.Ref `hcl:"validation,optional" artifact:"examples"`
+	From       pipeline.Ref `hcl:"from" artifact:"weights" doc:"to start from: the last save point, where there are several"`
+	Examples   pipeline.Ref `hcl:"examples" artifact:"examples" doc:"to train on"`
+	Validation pipeline.Ref `hcl:"validation,optional" artifact:"examples" doc:"to measure the validation loss on, once an epoch"`
 
-	Epochs int   `hcl:"epochs,optional"`
-	Batch  int   `hcl:"batch,optional"` // examples of a step
-	Seed   int64 `hcl:"seed,optional"`  // of the order of the examples
+	Epochs int   `hcl:"epochs,optional" doc:"times that all examples are read, at least 1"`
+	Batch  int   `hcl:"batch,optional" doc:"examples of a step, at least 1"`
+	Seed   int64 `hcl:"seed,optional" doc:"of the order of the examples"`
 
-	AdamW    lm.AdamW    `hcl:"adamw,block"`
-	Schedule lm.Schedule `hcl:"schedule,block"`
+	AdamW    lm.AdamW    `hcl:"adamw,block" doc:"the optimizer, which starts anew"`
+	Schedule lm.Schedule `hcl:"schedule,block" doc:"the learning rate over the training: a linear warmup to its peak, then a shape"`
 }
 
 // Outputs lists weights and metrics.

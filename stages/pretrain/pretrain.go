@@ -15,7 +15,7 @@ import (
 )
 
 // Kind is pretrain. Its outputs are the weights of every save point and the metrics of the training.
-var Kind = &pipeline.Kind{Name: "pretrain", Version: 1, Numbers: lm.Numbers, New: func() pipeline.Stage {
+var Kind = &pipeline.Kind{Name: "pretrain", Version: 1, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
 	return &Pretrain{
 		Model:    lm.DefaultModel(),
 		AdamW:    lm.DefaultAdamW(),
@@ -25,41 +25,42 @@ var Kind = &pipeline.Kind{Name: "pretrain", Version: 1, Numbers: lm.Numbers, New
 	}
 }}
 
+const doc = `A decoder-only transformer of the Llama family, trained by AdamW from random weights on a stream of tokens.
+
+The stream is cut into blocks of context + 1 tokens; each epoch reads all of them, in an order drawn from the seed. Equal seeds give equal initial weights and equal order of the data, whatever else differs, so that trainings can be compared in pairs.`
+
 // Pretrain trains a model. Its tokens are cut into blocks of context+1, of which each gives one sequence; each epoch
 // reads all blocks in an order drawn from the seed. Equal seeds give equal initial weights and equal order of the data,
 // whatever the rest of the configuration.
 type Pretrain struct {
-	Tokens     pipeline.Ref `hcl:"tokens" artifact:"tokens"`
-	Validation pipeline.Ref `hcl:"validation,optional" artifact:"tokens"` // of the same vocabulary
+	Tokens     pipeline.Ref `hcl:"tokens" artifact:"tokens" doc:"to train on; they carry their vocabulary"`
+	Validation pipeline.Ref `hcl:"validation,optional" artifact:"tokens" doc:"to measure the validation loss on; of the same vocabulary"`
 
-	// How long to train: one of the two. A ratio is rounded to whole steps, one at least.
-	TokensPerParameter float64 `hcl:"tokens_per_parameter,optional"` // tokens trained on / parameters, embeddings included
-	Steps              int     `hcl:"steps,optional"`
+	TokensPerParameter float64 `hcl:"tokens_per_parameter,optional" doc:"how long to train, this or steps: tokens trained on per parameter, embeddings included; rounded to whole steps, one at least"`
+	Steps              int     `hcl:"steps,optional" doc:"how long to train, this or tokens_per_parameter: steps of the optimizer"`
 
-	MaxEpochs float64 `hcl:"max_epochs,optional"` // a training that repeats its data more often is refused; 0: no limit
-	Context   int     `hcl:"context"`             // positions of a sequence
-	Batch     int     `hcl:"batch"`               // sequences of a step
-	Seed      int64   `hcl:"seed,optional"`       // of the initial weights and of the order of the data
+	MaxEpochs float64 `hcl:"max_epochs,optional" doc:"refuses a training that repeats its data more often; 0: no limit"`
+	Context   int     `hcl:"context" doc:"positions of a sequence, at least 1"`
+	Batch     int     `hcl:"batch" doc:"sequences of a step, at least 1"`
+	Seed      int64   `hcl:"seed,optional" doc:"of the initial weights and of the order of the data"`
 
-	Model    lm.Model    `hcl:"model,block"`
-	AdamW    lm.AdamW    `hcl:"adamw,block"`
-	Schedule lm.Schedule `hcl:"schedule,block"`
-	Save     Save        `hcl:"save,block"`
-	Evaluate Evaluate    `hcl:"evaluate,block"`
+	Model    lm.Model    `hcl:"model,block" doc:"the shape of the transformer"`
+	AdamW    lm.AdamW    `hcl:"adamw,block" doc:"the optimizer"`
+	Schedule lm.Schedule `hcl:"schedule,block" doc:"the learning rate over the training: a linear warmup to its peak, then a shape"`
+	Save     Save        `hcl:"save,block" doc:"which moments of the training the weights hold"`
+	Evaluate Evaluate    `hcl:"evaluate,block" doc:"when the validation loss is measured, besides after the last step and at save points"`
 }
 
 // Save tells which moments of the training the weights artifact holds.
 type Save struct {
-	// Fractions of all steps, each from 0, the model as initialised, to 1. They ascend. Those that round to the same
-	// step make one save point.
-	Fractions []float64 `hcl:"fractions,optional"`
+	Fractions []float64 `hcl:"fractions,optional" doc:"shares of all steps, ascending from 0, the model as initialised, to 1; those that round to the same step make one save point"`
 }
 
 // Evaluate tells when the validation loss is measured, and on how much. It is always measured after the last step and
 // at save points, on the same blocks, which are spread evenly over the validation tokens.
 type Evaluate struct {
-	Every  int `hcl:"every,optional"`  // steps; 0: not in between
-	Tokens int `hcl:"tokens,optional"` // at most, one block at least
+	Every  int `hcl:"every,optional" doc:"steps; 0: not in between"`
+	Tokens int `hcl:"tokens,optional" doc:"how many to measure on, at most; one sequence at least"`
 }
 
 // Outputs lists weights and metrics.

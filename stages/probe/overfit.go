@@ -21,9 +21,9 @@ import (
 // subject would measure the subject. Where a training ended before the end of its first epoch, some windows of the
 // training stream were never seen, and the gap understates overfitting.
 type Overfit struct {
-	Train      pipeline.Ref `hcl:"train" artifact:"tokens"`
-	Validation pipeline.Ref `hcl:"validation" artifact:"tokens"`
-	Tokens     int          `hcl:"tokens,optional"` // on each side, at most; rounded down to whole windows, at least 2
+	Train      pipeline.Ref `hcl:"train" artifact:"tokens" doc:"what the model was trained on"`
+	Validation pipeline.Ref `hcl:"validation" artifact:"tokens" doc:"what it was not, drawn alike"`
+	Tokens     int          `hcl:"tokens,optional" doc:"on each side, at most; rounded down to whole windows, two at least"`
 }
 
 // Check rules out samples too small for a standard error.

@@ -13,7 +13,7 @@ import (
 )
 
 // Kind is registered as "probe".
-var Kind = &pipeline.Kind{Name: "probe", Version: 1, Numbers: lm.Numbers, New: func() pipeline.Stage {
+var Kind = &pipeline.Kind{Name: "probe", Version: 1, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
 	return &Probe{
 		Overfit:      &Overfit{Tokens: 1 << 16},
 		Separability: &Separability{Pool: []string{poolMean, poolLast}, Standardise: true},
@@ -23,14 +23,18 @@ var Kind = &pipeline.Kind{Name: "probe", Version: 1, Numbers: lm.Numbers, New: f
 	}
 }}
 
+const doc = `Measurements of a model, each a block with an output of its own: at least one.
+
+They follow "Weight Decay Improves Language Model Plasticity" (Han, Bordt, Zhang and Kakade, arXiv 2602.11137).`
+
 // Probe is the configuration of a probe: at least one block, and a model for all but score.
 type Probe struct {
-	From         pipeline.Ref  `hcl:"from,optional" artifact:"weights"` // the last save point, where there are several
-	Overfit      *Overfit      `hcl:"overfit,block"`
-	Separability *Separability `hcl:"separability,block"`
-	Spectrum     *Spectrum     `hcl:"spectrum,block"`
-	Sample       *Sample       `hcl:"sample,block"`
-	Score        *Score        `hcl:"score,block"`
+	From         pipeline.Ref  `hcl:"from,optional" artifact:"weights" doc:"the model: the last save point, where there are several; needed by all but score"`
+	Overfit      *Overfit      `hcl:"overfit,block" doc:"loss on text that the model was trained on, beside text that it was not"`
+	Separability *Separability `hcl:"separability,block" doc:"how well a linear classifier tells the classes of passages apart by the hidden states of every layer"`
+	Spectrum     *Spectrum     `hcl:"spectrum,block" doc:"how many directions each attention head uses, by the singular values of its matrices"`
+	Sample       *Sample       `hcl:"sample,block" doc:"answers to the prompts of a task: greedy, up to the stop string or the end of the context"`
+	Score        *Score        `hcl:"score,block" doc:"metrics of samples, apart from the sampling, so that another metric generates nothing anew"`
 }
 
 // measure is a block that reads a model.
@@ -50,22 +54,22 @@ type section struct {
 func (p *Probe) sections() []section {
 	var all []section
 	if p.Overfit != nil {
-		all = append(all, section{"overfit", pipeline.Output{Name: "losses", Type: "table"}, p.Overfit})
+		all = append(all, section{"overfit", pipeline.Output{Name: "losses", Type: "table", Doc: "of overfit, one row: mean losses (nats a token), their gap and standard errors"}, p.Overfit})
 	}
 	if p.Separability != nil {
-		all = append(all, section{"separability", pipeline.Output{Name: "separability", Type: "table"}, p.Separability})
+		all = append(all, section{"separability", pipeline.Output{Name: "separability", Type: "table", Doc: "of separability, a row for each layer and pool, and for chance, the majority and a bag of bytes"}, p.Separability})
 	}
 	if p.Spectrum != nil {
-		all = append(all, section{"spectrum", pipeline.Output{Name: "spectrum", Type: "table"}, p.Spectrum})
+		all = append(all, section{"spectrum", pipeline.Output{Name: "spectrum", Type: "table", Doc: "of spectrum, a row for each layer, head and matrix, with and without the norm's gains"}, p.Spectrum})
 	}
 	if p.Sample != nil {
-		all = append(all, section{"sample", pipeline.Output{Name: "samples", Type: "samples"}, p.Sample})
+		all = append(all, section{"sample", pipeline.Output{Name: "samples", Type: "samples", Doc: "of sample, a row for each prompt: response, reference, whether it is right, log-probabilities"}, p.Sample})
 	}
 	return all
 }
 
 // scores is the output of the score block.
-var scores = pipeline.Output{Name: "scores", Type: "table"}
+var scores = pipeline.Output{Name: "scores", Type: "table", Doc: "of score, a row for each split and number of shots"}
 
 // Outputs is one artifact a block: losses, separability, spectrum, samples, scores.
 func (p *Probe) Outputs() []pipeline.Output {

@@ -15,9 +15,9 @@ import (
 // stop string appears in the decoded bytes or the context is full. An answer is correct when what the example's rule
 // extracts from the response equals its answer. Log-probabilities of the response and of the reference are the model's.
 type Sample struct {
-	Validation pipeline.Ref `hcl:"validation,optional" artifact:"examples"`
-	Test       pipeline.Ref `hcl:"test" artifact:"examples"`
-	Limit      int          `hcl:"limit,optional"` // examples of each split, evenly spread; 0: all
+	Validation pipeline.Ref `hcl:"validation,optional" artifact:"examples" doc:"to answer too, so that settings are chosen on other examples than those reported on"`
+	Test       pipeline.Ref `hcl:"test" artifact:"examples" doc:"to answer"`
+	Limit      int          `hcl:"limit,optional" doc:"examples of each split, evenly spread; 0: all"`
 }
 
 // Check rules out a negative limit.

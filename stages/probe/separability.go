@@ -26,24 +26,21 @@ const (
 // Beside it stand baselines that no model is needed for: chance, the most frequent class of the training split, and the
 // same classifier on the passage's bytes, each one's share.
 type Separability struct {
-	Examples    pipeline.Ref `hcl:"examples" artifact:"passages"`
-	Pool        []string     `hcl:"pool,optional"`
-	Standardise bool         `hcl:"standardise,optional"`
+	Examples    pipeline.Ref `hcl:"examples" artifact:"passages" doc:"with their classes"`
+	Pool        []string     `hcl:"pool,optional" values:"mean,last" doc:"how the states of a passage's positions become one vector: their mean, or the last one"`
+	Standardise bool         `hcl:"standardise,optional" doc:"features by the mean and deviation of the training split"`
 }
 
 // penalties are tried from the strongest on, each fit starting where the one before ended. A decade apart, they span
 // classifiers that hardly move to ones that hardly feel the penalty on standardised features.
 var penalties = []float64{1, 0.1, 0.01, 0.001, 0.0001}
 
-// Check rules out unknown pools.
+// Check demands pools, each once.
 func (s *Separability) Check() error {
 	if len(s.Pool) == 0 {
-		return pipeline.Errorf("pool", "must name at least one of mean and last")
+		return pipeline.Errorf("pool", "must name at least one")
 	}
 	for i, p := range s.Pool {
-		if p != poolMean && p != poolLast {
-			return pipeline.Errorf("pool", "must be mean or last, is %q", p)
-		}
 		if slices.Contains(s.Pool[:i], p) {
 			return pipeline.Errorf("pool", "names %s twice", p)
 		}

@@ -30,19 +30,16 @@ const (
 // norm before folded in (diag(γ) before W_Q, W_K and W_V), which is what multiplies normalised states. Rotary positions
 // are left out.
 type Spectrum struct {
-	Matrices  []string `hcl:"matrices,optional"`  // of QK and OV
-	Threshold float64  `hcl:"threshold,optional"` // share of the sum of singular values that the pseudo-rank holds
+	Matrices  []string `hcl:"matrices,optional" values:"QK,OV" doc:"of a head: QK scores a pair of positions, OV moves content"`
+	Threshold float64  `hcl:"threshold,optional" doc:"share of the sum of singular values that the pseudo-rank holds, above 0 and at most 1"`
 }
 
-// Check rules out unknown matrices and shares out of range.
+// Check demands matrices, each once, and a share.
 func (s *Spectrum) Check() error {
 	if len(s.Matrices) == 0 {
-		return pipeline.Errorf("matrices", "must name at least one of QK and OV")
+		return pipeline.Errorf("matrices", "must name at least one")
 	}
 	for i, m := range s.Matrices {
-		if m != matrixQK && m != matrixOV {
-			return pipeline.Errorf("matrices", "must be QK or OV, is %q", m)
-		}
 		if slices.Contains(s.Matrices[:i], m) {
 			return pipeline.Errorf("matrices", "names %s twice", m)
 		}

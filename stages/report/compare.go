@@ -16,14 +16,14 @@ import (
 // gain is after − before where higher is better and before − after where lower is: positive is always an improvement.
 type Compare struct {
 	Name     string   `hcl:"name,label"`
-	After    string   `hcl:"after"`  // a table
-	Before   string   `hcl:"before"` // a table
-	On       []string `hcl:"on"`     // coordinates that both have; seeds left out are averaged over
-	Metric   string   `hcl:"metric"`
-	Better   string   `hcl:"better,optional"`    // higher | lower | by_name: lower for losses and perplexities
-	BestOver []string `hcl:"best_over,optional"` // coordinates of after of which the best value is taken, for each of On
-	ChosenOn string   `hcl:"chosen_on,optional"` // the split that BestOver is chosen on
-	Where    []Where  `hcl:"where,block"`        // of both tables
+	After    string   `hcl:"after" doc:"a table"`
+	Before   string   `hcl:"before" doc:"a table"`
+	On       []string `hcl:"on" doc:"coordinates that both have; seeds left out are averaged over"`
+	Metric   string   `hcl:"metric" doc:"a column of numbers that both have"`
+	Better   string   `hcl:"better,optional" values:"by_name,higher,lower" doc:"which way is an improvement; by_name: lower for losses and perplexities"`
+	BestOver []string `hcl:"best_over,optional" doc:"coordinates of after of which the best value is taken, for each of on"`
+	ChosenOn string   `hcl:"chosen_on,optional" doc:"the split that the best is chosen on, never test"`
+	Where    []Where  `hcl:"where,block" doc:"which rows, of both tables"`
 }
 
 // Default takes the better direction from the metric's name and chooses on validation examples.
@@ -38,14 +38,7 @@ func (c Compare) Check() error {
 	if c.ChosenOn == "test" {
 		errs = append(errs, pipeline.Errorf("chosen_on", "must not be test: a score at the best of several settings is fair only where they are chosen on other examples"))
 	}
-	return errors.Join(append(errs, checkBetter(c.Better))...)
-}
-
-func checkBetter(s string) error {
-	if !slices.Contains([]string{"higher", "lower", "by_name"}, s) {
-		return pipeline.Errorf("better", `must be "higher", "lower" or "by_name", is %q`, s)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // lowerBetter tells which direction of a metric is the better one.

@@ -15,36 +15,33 @@ import (
 // metric. A line joins means over seeds; with several seeds each one's own mean is a small dot.
 type Figure struct {
 	Name       string      `hcl:"name,label"`
-	Title      string      `hcl:"title,optional"` // default: its name
-	Table      string      `hcl:"table"`          // a table or a comparison
-	X          string      `hcl:"x"`              // a column of numbers
-	Y          string      `hcl:"y"`              // a column of numbers
-	With       []string    `hcl:"with,optional"`  // more columns of the same unit, drawn beside y
-	Lines      string      `hcl:"lines,optional"`
-	Facet      string      `hcl:"facet,optional"`
-	Error      string      `hcl:"error,optional"` // a column with the standard error of y, drawn where a point is one row
-	Over       []string    `hcl:"over,optional"`  // columns averaged over, besides seeds
-	Scale      string      `hcl:"scale,optional"` // of x: linear | log (zero at a tick of its own) | auto
-	Where      []Where     `hcl:"where,block"`
-	References []Reference `hcl:"reference,block"`
+	Title      string      `hcl:"title,optional" doc:"its heading; its name, where there is none"`
+	Table      string      `hcl:"table" doc:"a table or comparison"`
+	X          string      `hcl:"x" doc:"a column of numbers"`
+	Y          string      `hcl:"y" doc:"a column of numbers"`
+	With       []string    `hcl:"with,optional" doc:"more columns of the same unit, drawn beside y"`
+	Lines      string      `hcl:"lines,optional" doc:"a column: one line for each of its values"`
+	Facet      string      `hcl:"facet,optional" doc:"a column: one panel for each of its values"`
+	Error      string      `hcl:"error,optional" doc:"a column with the standard error of y, drawn where a point is one row"`
+	Over       []string    `hcl:"over,optional" doc:"columns averaged over, besides seeds"`
+	Scale      string      `hcl:"scale,optional" values:"auto,linear,log" doc:"of x; a zero on a log scale has a tick of its own"`
+	Where      []Where     `hcl:"where,block" doc:"which rows"`
+	References []Reference `hcl:"reference,block" doc:"a level to compare with, drawn as a horizontal line: the mean of y over the rows it selects"`
 }
 
 // Reference is a level to compare with, drawn as a horizontal line: the mean of y over the rows it selects.
 type Reference struct {
 	Name  string  `hcl:"name,label"`
-	Where []Where `hcl:"where,block"`
+	Where []Where `hcl:"where,block" doc:"which rows"`
 }
 
 // Default picks the scale by the axis: log for numbers without negatives whose positive values span a factor of 5 or
 // more, unless they are all integers.
 func (Figure) Default() Figure { return Figure{Scale: "auto"} }
 
-// Check rules out unknown scales.
+// Check checks the rows it selects.
 func (f Figure) Check() error {
 	var errs []error
-	if !slices.Contains([]string{"auto", "linear", "log"}, f.Scale) {
-		errs = append(errs, pipeline.Errorf("scale", `must be "auto", "linear" or "log", is %q`, f.Scale))
-	}
 	for _, w := range f.Where {
 		errs = append(errs, pipeline.Within("where."+w.Column, w.Check()))
 	}

@@ -16,22 +16,28 @@ import (
 )
 
 // Kind is registered as "report".
-var Kind = &pipeline.Kind{Name: "report", Version: 1, New: func() pipeline.Stage { return &Report{Title: "Report"} }}
+var Kind = &pipeline.Kind{Name: "report", Version: 1, Doc: doc, New: func() pipeline.Stage { return &Report{Title: "Report"} }}
+
+const doc = `A page and its tables, from rows with their sweep coordinates. It is a small language of blocks, so that another study needs no Go.
+
+Seeds are averaged over; whatever else varies is chosen with where, grouped, or named in over, and the stage says so if it is not. Where a table tells splits apart, only test rows are reported, unless it is said otherwise.
+
+A claim takes one of three forms: table or compare, metric and expected, a metric that rises or falls; base and after, an order that turns round; or criterion blocks, a best place that differs. With one seed every claim is underpowered: its numbers are shown, and no verdict is drawn from them.`
 
 // Report is the configuration of a report: blocks over rows. Tables and comparisons are what claims and figures read;
 // each is left as a Parquet file too. Blocks appear on the page in the order of the file.
 type Report struct {
-	Title    string    `hcl:"title,optional"`
-	Tables   []Table   `hcl:"table,block"`
-	Compares []Compare `hcl:"compare,block"`
-	Claims   []Claim   `hcl:"claim,block"`
-	Figures  []Figure  `hcl:"figure,block"`
-	Samples  []Samples `hcl:"samples,block"`
+	Title    string    `hcl:"title,optional" doc:"the page's heading"`
+	Tables   []Table   `hcl:"table,block" doc:"artifacts of a sweep, joined below each other with their coordinates as columns"`
+	Compares []Compare `hcl:"compare,block" doc:"two tables side by side, such as scores before and after fine-tuning: a table itself, with the columns before, after and gain, of which a positive one is an improvement"`
+	Claims   []Claim   `hcl:"claim,block" doc:"a statement that the numbers may or may not bear out"`
+	Figures  []Figure  `hcl:"figure,block" doc:"a metric along an axis: one panel a facet, one line for each value of lines, means over seeds"`
+	Samples  []Samples `hcl:"samples,block" doc:"generations before and after: the first examples of the test split, not picked, and of each seed the smallest"`
 }
 
 // Outputs is the page and its tables.
 func (r *Report) Outputs() []pipeline.Output {
-	return []pipeline.Output{{Name: "report", Type: "report"}}
+	return []pipeline.Output{{Name: "report", Type: "report", Doc: "the page, report.html, and each table as Parquet; run leaves a copy under results/"}}
 }
 
 // Check demands that every block reads a table that exists, and that names can be names of files.

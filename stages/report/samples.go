@@ -13,10 +13,10 @@ import (
 // coordinates that are seeds only the smallest is shown.
 type Samples struct {
 	Name   string         `hcl:"name,label"`
-	Title  string         `hcl:"title,optional"`
-	Before []pipeline.Row `hcl:"before,optional" artifact:"samples"`
-	After  []pipeline.Row `hcl:"after" artifact:"samples"`
-	Limit  int            `hcl:"limit,optional"` // examples for each value of the text coordinates
+	Title  string         `hcl:"title,optional" doc:"its heading"`
+	Before []pipeline.Row `hcl:"before,optional" artifact:"samples" doc:"those of the models before"`
+	After  []pipeline.Row `hcl:"after" artifact:"samples" doc:"those of the models after"`
+	Limit  int            `hcl:"limit,optional" doc:"examples for each value of the text coordinates, at least 1"`
 }
 
 // Default shows two examples.

@@ -13,7 +13,7 @@ import (
 // Where keeps the rows whose value of a column is one of those listed. Numbers are compared as numbers.
 type Where struct {
 	Column string   `hcl:"column,label"`
-	Is     []string `hcl:"is"`
+	Is     []string `hcl:"is" doc:"the values to keep; numbers are compared as numbers"`
 }
 
 // Check demands values to look for.

@@ -13,7 +13,7 @@ import (
 // other numbers as double. A coordinate that a row's node does not have is missing there.
 type Table struct {
 	Name string         `hcl:"name,label"`
-	From []pipeline.Row `hcl:"from" artifact:"table,samples"`
+	From []pipeline.Row `hcl:"from" artifact:"table,samples" doc:"artifacts of one schema: [for p in probe.loss : p.losses]"`
 }
 
 // Check demands rows.

@@ -19,7 +19,7 @@ import (
 )
 
 // Kind is the kind of stage that tokenizes text.
-var Kind = &pipeline.Kind{Name: "tokenize", Version: 1, New: func() pipeline.Stage {
+var Kind = &pipeline.Kind{Name: "tokenize", Version: 1, Doc: doc, New: func() pipeline.Stage {
 	return &Tokenize{VocabSize: plainBytes}
 }}
 
@@ -29,21 +29,27 @@ const plainBytes = 256
 // separator parts passages.
 const separator = "\n\n"
 
-// Tokenize is one tokenization. It leaves tokens, those of Text; held_out, those of HeldOut where that is given; both
-// "tokens"; and vocabulary, "vocabulary".
-type Tokenize struct {
-	Text    []pipeline.Ref `hcl:"text" artifact:"text"`              // that the vocabulary is trained on too
-	HeldOut []pipeline.Ref `hcl:"held_out,optional" artifact:"text"` // that the vocabulary is not trained on
+const doc = `Text into token ids: byte-level BPE with GPT-2's pre-tokenisation, its vocabulary trained here or taken from another tokenize. 256 ids are plain bytes.
 
-	VocabSize  int          `hcl:"vocab_size,optional"`                       // number of ids: 256 bytes, and merges
-	Vocabulary pipeline.Ref `hcl:"vocabulary,optional" artifact:"vocabulary"` // used instead of training one
+Passages are parted by a blank line, and no token crosses the end of one.`
+
+// Tokenize is one tokenization.
+type Tokenize struct {
+	Text    []pipeline.Ref `hcl:"text" artifact:"text" doc:"to encode, and to train the vocabulary on"`
+	HeldOut []pipeline.Ref `hcl:"held_out,optional" artifact:"text" doc:"only to encode"`
+
+	VocabSize  int          `hcl:"vocab_size,optional" doc:"number of ids: 256 plain bytes, and merges"`
+	Vocabulary pipeline.Ref `hcl:"vocabulary,optional" artifact:"vocabulary" doc:"taken instead of training one"`
 }
 
 // Outputs lists what the tokenization leaves.
 func (z *Tokenize) Outputs() []pipeline.Output {
-	outputs := []pipeline.Output{{Name: "tokens", Type: "tokens"}, {Name: "vocabulary", Type: "vocabulary"}}
+	outputs := []pipeline.Output{
+		{Name: "tokens", Type: "tokens", Doc: "the ids of text"},
+		{Name: "vocabulary", Type: "vocabulary", Doc: "the merges, trained or taken"},
+	}
 	if len(z.HeldOut) > 0 {
-		outputs = append(outputs, pipeline.Output{Name: "held_out", Type: "tokens"})
+		outputs = append(outputs, pipeline.Output{Name: "held_out", Type: "tokens", Doc: "the ids of held_out, where that is given"})
 	}
 	return outputs
 }

@@ -19,7 +19,10 @@ import (
 const rowEvery = 10
 
 // Outputs of a training stage.
-var Outputs = []pipeline.Output{{Name: "weights", Type: "weights"}, {Name: "metrics", Type: "table"}}
+var Outputs = []pipeline.Output{
+	{Name: "weights", Type: "weights", Doc: "the model at each save point, with its vocabulary"},
+	{Name: "metrics", Type: "table", Doc: "rows along the training: step, tokens, epochs, learning rate, losses (nats a token), norms of gradient and weights"},
+}
 
 // Plan is what is trained.
 type Plan struct {
