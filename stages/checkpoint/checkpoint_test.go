@@ -91,7 +91,7 @@ func TestNoSuchSave(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	for _, c := range []struct{ extra, want string }{
-		{`select = "best"`, `select must be one of last, first, lowest_validation_loss, step, is "best"`},
+		{`select = "best"`, `select must be "last", "first", "lowest_validation_loss" or "step", is "best"`},
 		{`select = "step"`, `step must be given, at least 0, where select is "step"`},
 		{`step = 5`, `step needs select = "step", which is "last"`},
 	} {

@@ -248,7 +248,6 @@ func TestTemplates(t *testing.T) {
 		{func(t *Template) { t.Stop = nil }, "stop: must be"},
 		{func(t *Template) { t.Stop = []string{""} }, "stop: must be"},
 		{func(t *Template) { t.Stop = []string{"\n\n", "x"} }, "stop: must be"},
-		{func(t *Template) { t.Answer = "first_line" }, "answer: must be"},
 	} {
 		template := defaultTemplate()
 		c.change(&template)

@@ -120,7 +120,6 @@ func TestSplitCheck(t *testing.T) {
 	}{
 		{func(s *Split) {}, ""},
 		{func(s *Split) { s.Validation = 0.5 }, ""},
-		{func(s *Split) { s.Unit = "line" }, "unit: must be"},
 		{func(s *Split) { s.Size = 3 }, "size: must be at least 4"},
 		{func(s *Split) { s.Validation = 0 }, "validation: must be above 0"},
 		{func(s *Split) { s.Validation = 0.51 }, "validation: must be above 0"},

@@ -155,13 +155,13 @@ func TestRefusedConfigurations(t *testing.T) {
 	for _, c := range []struct{ probe, want string }{
 		{`from = given.g.weights`, "at least one block"},
 		{`spectrum {}`, "from is required: the spectrum block measures a model"},
-		{"from = given.g.weights\nspectrum {\nmatrices = []\n}", "at least one of QK and OV"},
-		{"from = given.g.weights\nspectrum {\nmatrices = [\"KV\"]\n}", "must be QK or OV"},
+		{"from = given.g.weights\nspectrum {\nmatrices = []\n}", "must name at least one"},
+		{"from = given.g.weights\nspectrum {\nmatrices = [\"KV\"]\n}", `takes "QK" and "OV", one is "KV"`},
 		{"from = given.g.weights\nspectrum {\nthreshold = 0\n}", "must be above 0"},
-		{"from = given.g.weights\nseparability {\nexamples = made.m.two\npool = [\"max\"]\n}", "must be mean or last"},
+		{"from = given.g.weights\nseparability {\nexamples = made.m.two\npool = [\"max\"]\n}", `takes "mean" and "last", one is "max"`},
 		{"from = given.g.weights\nsample {\ntest = given.g.examples\nlimit = -1\n}", "must not be negative"},
 		{"from = given.g.weights\noverfit {\ntrain = given.g.tokens\nvalidation = given.g.tokens\ntokens = 0\n}", "must be at least 1"},
-		{"score {\nsamples = probe.p.samples\nmetrics = [\"pass@k\"]\n}", "must be accuracy or response_loss"},
+		{"score {\nsamples = probe.p.samples\nmetrics = [\"pass@k\"]\n}", `takes "accuracy" and "response_loss", one is "pass@k"`},
 		{"score {\nsamples = given.g.examples\n}", "takes an artifact of type samples"},
 		{"from = given.g.weights\nscore {\nsamples = probe.p.samples\n}", "must be left out"},
 		{"score {\nsamples = probe.n.samples\n}", `does not have an attribute named "samples"`}, // n only scores
