@@ -15,8 +15,9 @@ check:
 	go test ./...
 	go test -tags crossbuild -run TestNothingIsFused ./lm
 
-bench: # against the machine's peak and PyTorch, which it installs where it can; see docs/speed.md
-	bench/run.sh
+bench: # against make, ninja, Snakemake, PyTorch and the machine's peak; installs what it can of them; see docs/speed.md
+	bench/graph.py
+	bench/training.sh
 
 # Writes the digests that the golden tests found in place of those they want. Raise the Version of each kind concerned
 # (or lm's Numbers) in the same commit, or stores keep answering with the old bytes. Run on amd64: some digests are its own.

@@ -5,7 +5,8 @@
 layer 0 reads params/GROUP.txt, so that an edit of one such file concerns exactly a tenth of the stages. With the others
 a stage is a process, `cksum inputs > output`; with Anneal it is a stage of bench/graph, in process, its output hashed and
 made durable. Each tool in turn: cold, again with nothing to do, and after an edit of params/3.txt. Seconds by the clock,
-medians over the rounds of what is repeatable; MB is the most memory that a process of the tool had.
+medians over the rounds of what is repeatable; MB is the most memory that a process of the tool had. On Debian as root it
+installs the tools that are missing; elsewhere it goes without them.
 """
 import json, os, shutil, statistics, subprocess, sys, tempfile, time
 
@@ -87,7 +88,18 @@ def run(command, d):
     return seconds, usage.ru_maxrss / 1000, text.strip().splitlines()[-1] if text.strip() else ""
 
 
+def install():
+    """Installs what is missing, where that is possible."""
+    missing = [package for tool, package in [("make", "make"), ("ninja", "ninja-build"), ("snakemake", "snakemake")] if not shutil.which(tool)]
+    if missing and os.getuid() == 0 and shutil.which("apt-get"):
+        print("installing", *missing, file=sys.stderr)
+        quiet = dict(stdout=subprocess.DEVNULL, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"})
+        subprocess.run(["apt-get", "update"], **quiet)
+        subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", *missing], **quiet)
+
+
 def main():
+    install()
     here = os.path.dirname(os.path.abspath(__file__))
     sizes = [int(a) for a in sys.argv[1:]] or [1000, 10000]
     work = tempfile.mkdtemp(prefix="anneal-graph-")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench/run.sh [ROUNDS]: how fast are the matrix product, training and the tokenizer, against what the machine can do
+# bench/training.sh [ROUNDS]: how fast are the matrix product, training and the tokenizer, against what the machine can do
 # and against PyTorch? Ours and theirs take turns, so that other load falls on both; the table has medians.
 set -euo pipefail
 cd "$(dirname "$0")/.."
