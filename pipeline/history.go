@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -98,9 +99,22 @@ func readRecord(st *store.Store, id string) *Record {
 // Latest is how people name the newest run that ended.
 const Latest = "last"
 
-// FindRun returns a run by its id, by the name it was given (the newest of that name), by the start of its id, or by
-// the word "last", which means the newest that ended. pipeline limits the search where it is not "".
+// Short is what lists show of the id, enough for people: the six characters after the time.
+func (r *Record) Short() string { return r.ID[strings.LastIndexByte(r.ID, '-')+1:] }
+
+// FindRun returns a run by its id, by the name it was given (the newest of that name), by the start of its id or the six
+// characters that end it, or by the word "last", which means the newest that ended; last~1 is the one before. pipeline
+// limits the search where it is not "".
 func FindRun(st *store.Store, pipeline, what string) (*Record, error) {
+	back := -1
+	if n, ok := strings.CutPrefix(what, Latest); ok {
+		if n == "" {
+			n = "~0"
+		}
+		if i, err := strconv.Atoi(strings.TrimPrefix(n, "~")); err == nil && n[0] == '~' {
+			back = i
+		}
+	}
 	var starts []*Record
 	var known []string
 	of := ""
@@ -111,8 +125,11 @@ func FindRun(st *store.Store, pipeline, what string) (*Record, error) {
 		if pipeline != "" && r.Pipeline != pipeline {
 			continue
 		}
-		if r.ID == what || r.Name != "" && r.Name == what || what == Latest && !r.Unfinished {
+		if r.ID == what || r.Name != "" && r.Name == what || r.Short() == what || back == 0 && !r.Unfinished {
 			return r, nil
+		}
+		if !r.Unfinished {
+			back--
 		}
 		if what != "" && strings.HasPrefix(r.ID, what) {
 			starts = append(starts, r)
@@ -129,6 +146,8 @@ func FindRun(st *store.Store, pipeline, what string) (*Record, error) {
 		return nil, fmt.Errorf("%d runs%s start with %s: write more of the id", len(starts), of, what)
 	case known == nil || what == Latest:
 		return nil, fmt.Errorf("there is no run%s yet", of)
+	case strings.HasPrefix(what, Latest+"~"):
+		return nil, fmt.Errorf("there are fewer runs%s than %s asks for; `anneal runs` lists them", of, what)
 	}
 	return nil, fmt.Errorf("there is no run %q%s; `anneal runs` lists those there are.%s", what, of, Nearest(what, known))
 }
