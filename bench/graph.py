@@ -57,12 +57,13 @@ rule stage:
 ''')
     # The graph as a user of sweeps writes it, a block a layer,
     with open(d + "/sweep/pipelines.hcl", "w") as f:
-        f.write('pipeline "graph" {\n')
+        f.write(f'pipeline "graph" {{\n  locals {{\n    next = [for i in range({width}) : (i + 1) % {width}]\n  }}\n')
         for l in range(LAYERS):
-            at = lambda i: f'cksum.l{l-1}["group=${{each.value.group}},i=${{{i}}}"].sum'
-            reads = 'file = ["params/${each.value.group}.txt"]' if l == 0 else f'from = distinct([{at("each.value.i")}, {at(f"(each.value.i + 1) % {width}")}])'
-            if l > 0 and width > 1:
-                reads = f'from = [{at("each.value.i")}, {at(f"(each.value.i + 1) % {width}")}]'
+            reads = 'file = ["params/${each.value.group}.txt"]'
+            if l > 0:
+                neighbours = ["each.value.i", "local.next[each.value.i]"][: min(2, width)]
+                sums = [f'cksum.l{l-1}["group=${{each.value.group}},i=${{{i}}}"].sum' for i in neighbours]
+                reads = f"from = [{', '.join(sums)}]"
             f.write(f'  cksum "l{l}" {{\n    for_each = grid({{ group = range({GROUPS}), i = range({width}) }})\n    name = "{l}_${{each.value.group}}_${{each.value.i}}"\n    {reads}\n  }}\n')
         f.write("}\n")
     # and as a program would, a block a stage.
