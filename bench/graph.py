@@ -57,7 +57,7 @@ rule stage:
 ''')
     # The graph as a user of sweeps writes it, a block a layer,
     with open(d + "/sweep/pipelines.hcl", "w") as f:
-        f.write(f'pipeline "graph" {{\n  locals {{\n    next = [for i in range({width}) : (i + 1) % {width}]\n  }}\n')
+        f.write(f'pipeline "graph" {{\n  locals {{\n    next = concat(slice(range({width}), 1, {width}), [0])\n  }}\n')
         for l in range(LAYERS):
             reads = 'file = ["params/${each.value.group}.txt"]'
             if l > 0:
