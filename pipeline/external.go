@@ -10,12 +10,40 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+
 	"anneal/artifacts/store"
 	"anneal/pipeline/source"
 )
 
+// sourceFunction names bytes outside the graph. It fetches nothing: the stage that reads them does.
+func sourceFunction(name, description, param string) function.Function {
+	return function.New(&function.Spec{
+		Description: description,
+		Params:      []function.Parameter{{Name: param, Type: cty.String}},
+		Type:        function.StaticReturnType(fileType),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			return cty.CapsuleVal(fileType, &File{name, args[0].AsString()}), nil
+		},
+	})
+}
+
+var moduleFunction = function.New(&function.Spec{
+	Description: "A file of a Go module of an exact version, such as golang.org/x/text@v0.3.0, by its path in the module. The go command fetches it when a stage reads it, and checks it against the checksum database.",
+	Params:      []function.Parameter{{Name: "module", Type: cty.String}, {Name: "path", Type: cty.String}},
+	Type:        function.StaticReturnType(fileType),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		module, path := args[0].AsString(), args[1].AsString()
+		if err := source.CheckModule(module, path); err != nil {
+			return cty.UnknownVal(fileType), err
+		}
+		return cty.CapsuleVal(fileType, &File{"gomodule", module + " " + path}), nil
+	},
+})
+
 // identify finds what makes the bytes of x what they are: the digest of a local file's or a toolchain file's content,
-// or what pins the documentation of the toolchain. The error completes a sentence that starts with the field.
+// or what pins the documentation of the toolchain or a module. The error completes a sentence that starts with the field.
 func (c *Config) identify(x *external) error {
 	x.kind = "file"
 	switch x.file.Source {
@@ -25,7 +53,7 @@ func (c *Config) identify(x *external) error {
 			x.path = x.file.Name
 		}
 		if info, err := os.Stat(x.path); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("names %s, which is not there; paths are relative to the folder of the pipeline file", x.path)
+			return fmt.Errorf("names %s, which is not there%s; paths are relative to the folder of the pipeline file", x.path, otherForm(x.path))
 		} else if err == nil && !info.Mode().IsRegular() {
 			return fmt.Errorf("names %s, which is not a regular file", x.path)
 		}
@@ -42,6 +70,9 @@ func (c *Config) identify(x *external) error {
 		}
 		x.kind, x.value = "godoc", x.file.Name+" "+version
 		return nil
+	case "gomodule":
+		x.kind, x.value = "gomodule", x.file.Name
+		return nil
 	default:
 		panic("pipeline: unknown source " + x.file.Source)
 	}
@@ -56,10 +87,24 @@ func (c *Config) identify(x *external) error {
 	return nil
 }
 
+// otherForm explains a missing file where its folder has one whose name is the same text in another form of Unicode.
+func otherForm(path string) string {
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	for _, e := range entries {
+		if err := normal(e.Name()); err != nil && cty.NormalizeString(e.Name()) == filepath.Base(path) {
+			return ": " + err.Error()
+		}
+	}
+	return ""
+}
+
 // fetch writes the bytes of x to the file at to, and checks that they are what the key says.
 func (x *external) fetch(ctx context.Context, to string) error {
-	if x.kind == "godoc" {
+	switch x.kind {
+	case "godoc":
 		return writeFile(to, func(w io.Writer) error { return source.WriteGoDoc(ctx, w, x.file.Name) })
+	case "gomodule":
+		return writeFile(to, func(w io.Writer) error { return source.WriteModuleFile(ctx, w, x.file.Name) })
 	}
 	err := writeFile(to, func(w io.Writer) error {
 		f, err := os.Open(x.path)

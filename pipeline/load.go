@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/function"
 )
 
 // Config is what a folder's files declare, parsed: what its pipelines share, evaluated, and the pipelines' bodies, not yet.
@@ -29,7 +30,8 @@ type Config struct {
 	bodies  map[string]*hclsyntax.Block
 	locals  map[string]*hclsyntax.Attribute // of the files
 	vars    map[string]cty.Value            // by the name of the reference: var.name
-	seeds   map[string]int
+	seeds   *seedAxes
+	table   map[string]function.Function
 	secrets *secrets
 	diags   hcl.Diagnostics // about all but the pipelines
 }
@@ -57,9 +59,10 @@ func Load(path string, o LoadOptions) (*Config, error) {
 		bodies:  map[string]*hclsyntax.Block{},
 		locals:  map[string]*hclsyntax.Attribute{},
 		vars:    map[string]cty.Value{},
-		seeds:   o.Seeds,
+		seeds:   newSeedAxes(o.Seeds),
 		secrets: &secrets{environ: o.Environ},
 	}
+	c.table = functionsIn(c.dir, c.seeds, c.secrets)
 	for _, k := range o.Kinds {
 		c.kinds[k.Name] = k
 	}
@@ -480,7 +483,7 @@ func (it *item) start() int { return it.place().Start.Byte }
 // context holds just what an item refers to: small contexts keep large files fast. What nothing declares is not known,
 // so that it is reported once.
 func (c *Config) context(it *item, values map[string]cty.Value) *hcl.EvalContext {
-	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{}, Functions: functions}
+	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{}, Functions: c.table}
 	groups := map[string]map[string]cty.Value{}
 	for _, need := range it.needs {
 		root, name, found := strings.Cut(need, ".")

@@ -62,7 +62,7 @@ func (r Ref) IsZero() bool { return r.Node == nil }
 func (r Ref) String() string { return r.Node.Addr + "." + r.Output }
 
 // File is a field that reads bytes from outside the graph, through a source: a local file ("file"), a file of the Go
-// toolchain ("gofile"), the documentation of its packages ("godoc").
+// toolchain ("gofile"), the documentation of its packages ("godoc"), a file of a Go module ("gomodule").
 type File struct{ Source, Name string }
 
 // Row is an artifact together with the sweep point of the node that made it. A field of this type is the only way

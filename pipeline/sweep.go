@@ -59,7 +59,7 @@ func coordinate(name string, v cty.Value) (Coordinate, error) {
 		return Coordinate{name, v.True()}, nil
 	case v.Type() != cty.Number:
 		return Coordinate{}, fmt.Errorf("%s has %s among its values; write a map, {name = value}, so that each value has a name to stand as its coordinate", name, v.Type().FriendlyName())
-	case name == "seed" || strings.HasSuffix(name, "_seed"):
+	case IsSeed(name):
 		i, accuracy := v.AsBigFloat().Int64()
 		if accuracy != 0 {
 			return Coordinate{}, fmt.Errorf("%s has %s among its values; a seed is a whole number of 64 bits", name, v.AsBigFloat().Text('g', -1))
@@ -82,116 +82,239 @@ type step struct {
 	value cty.Value
 }
 
-// axis lists the steps of a grid's axis.
-func axis(name string, v cty.Value) ([]step, error) {
+// axis is one of the things that a sweep varies.
+type axis struct {
+	name  string
+	list  bool // rather than a map or a sweep
+	steps []step
+}
+
+const axisIs = "an axis is a list, a map, another sweep or a block with for_each"
+
+// steps lists those of an axis: a list's in its order, a map's by key, a sweep's by point.
+func steps(name string, v cty.Value) (all []step, list bool, err error) {
 	ty := v.Type()
 	switch {
 	case v.IsNull():
-		return nil, fmt.Errorf("%s is null; an axis is a list, a map, or a block with for_each", name)
+		return nil, false, fmt.Errorf("%s is null; %s", name, axisIs)
 	case has(v, nodeAttr) && !has(v, pointAttr):
-		return nil, fmt.Errorf("%s is %s, which has no for_each; an axis is a list, a map, or a block with for_each", name, v.GetAttr(nodeAttr).EncapsulatedValue().(*Node).Block)
+		return nil, false, fmt.Errorf("%s is %s, which has no for_each; %s", name, v.GetAttr(nodeAttr).EncapsulatedValue().(*Node).Block, axisIs)
 	case has(v, pointAttr):
-		return nil, fmt.Errorf("%s is a single point of a sweep; an axis is a list, a map, or a whole block with for_each", name)
+		return nil, false, fmt.Errorf("%s is a single point of a sweep; %s", name, axisIs)
 	case isSweep(v):
-		var steps []step
 		for it := v.ElementIterator(); it.Next(); {
 			_, e := it.Element()
-			steps = append(steps, step{pointOf(e), e})
+			all = append(all, step{pointOf(e), e})
 		}
-		return steps, nil
+		slices.SortStableFunc(all, func(a, b step) int { return a.point.compare(b.point) })
+		return all, false, nil
 	case ty.IsObjectType() || ty.IsMapType():
-		var steps []step
 		for it := v.ElementIterator(); it.Next(); {
 			k, e := it.Element()
-			steps = append(steps, step{Point{{name, k.AsString()}}, e})
+			all = append(all, step{Point{{name, k.AsString()}}, e})
 		}
-		return steps, nil
+		return all, false, nil
 	case ty.IsTupleType() || ty.IsListType() || ty.IsSetType():
-		var steps []step
 		for it := v.ElementIterator(); it.Next(); {
 			_, e := it.Element()
 			c, err := coordinate(name, e)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
-			if slices.ContainsFunc(steps, func(s step) bool { return s.point[0] == c }) {
-				return nil, fmt.Errorf("%s has %s twice", name, c.Text())
-			}
-			steps = append(steps, step{Point{c}, e})
+			all = append(all, step{Point{c}, e})
 		}
-		return steps, nil
+		return all, true, nil
 	}
-	return nil, fmt.Errorf("%s is %s; an axis is a list, a map, or a block with for_each", name, ty.FriendlyName())
+	return nil, false, fmt.Errorf("%s is %s; %s", name, ty.FriendlyName(), axisIs)
 }
 
-// grid crosses its axes: an object with an element for every combination, whose attributes are the axes' values.
-func grid(axes cty.Value) (cty.Value, error) {
-	if axes.IsNull() || !axes.Type().IsObjectType() && !axes.Type().IsMapType() || axes.LengthInt() == 0 {
-		return cty.DynamicVal, fmt.Errorf("grid takes an object of axes: grid({weight_decay = [0, 0.1], seed = [1, 2]})")
-	}
-	type partial struct {
-		point  Point
-		values map[string]cty.Value
-	}
-	points := []partial{{values: map[string]cty.Value{}}}
-	owner := map[string]string{} // coordinate -> axis
-	for it := axes.ElementIterator(); it.Next(); {
-		k, v := it.Element()
-		name := k.AsString()
-		if !hclsyntax.ValidIdentifier(name) {
-			return cty.DynamicVal, fmt.Errorf("%q cannot name an axis; write letters, digits, _ and -, with a letter first", name)
+// twice returns an error if a list axis has a value twice.
+func (a axis) twice() error {
+	seen := map[Coordinate]bool{}
+	for _, s := range a.steps {
+		if c := s.point[0]; a.list && seen[c] {
+			return fmt.Errorf("%s has %s twice", a.name, c.Text())
+		} else {
+			seen[c] = true
 		}
-		steps, err := axis(name, v)
+	}
+	return nil
+}
+
+// axes reads the argument of a sweep's function: an object of axes, no two of which have one coordinate. read lists the
+// steps of one.
+func axes(sweep, example string, v cty.Value, read func(name string, v cty.Value) (axis, error)) ([]axis, error) {
+	if v.IsNull() || !v.Type().IsObjectType() && !v.Type().IsMapType() || v.LengthInt() == 0 || has(v, nodeAttr) || has(v, pointAttr) {
+		return nil, fmt.Errorf("%s takes an object of axes: %s", sweep, example)
+	}
+	var all []axis
+	owner := map[string]string{} // coordinate -> axis
+	for it := v.ElementIterator(); it.Next(); {
+		k, e := it.Element()
+		name := k.AsString()
+		if err := identifier(name); err != nil {
+			return nil, err
+		}
+		a, err := read(name, e)
 		if err != nil {
-			return cty.DynamicVal, err
+			return nil, err
 		}
 		mine := map[string]bool{}
-		for _, s := range steps {
+		for _, s := range a.steps {
 			for _, c := range s.point {
 				mine[c.Name] = true
 			}
 		}
 		for _, c := range sortedKeys(mine) {
 			if other, taken := owner[c]; taken {
-				return cty.DynamicVal, fmt.Errorf("the axes %s and %s both have the coordinate %s; rename one of them, such as finetune_seed beside seed", other, name, c)
+				return nil, fmt.Errorf("the axes %s and %s both have the coordinate %s; rename one of them, such as finetune_seed beside seed", other, name, c)
 			}
 			owner[c] = name
 		}
-		var next []partial
-		for _, p := range points {
-			for _, s := range steps {
-				values := map[string]cty.Value{name: s.value}
-				for k, v := range p.values {
-					values[k] = v
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+// identifier returns an error if name cannot be that of a coordinate.
+func identifier(name string) error {
+	if !hclsyntax.ValidIdentifier(name) {
+		return fmt.Errorf("%q cannot name an axis; write letters, digits, _ and -, with a letter first", name)
+	}
+	return nil
+}
+
+// combine makes the element of a sweep at which each axis takes a step: an object with the axes' values.
+func combine(axes []axis, at func(i int) step) (Point, cty.Value) {
+	var point Point
+	values := make(map[string]cty.Value, len(axes)+1)
+	for i, a := range axes {
+		s := at(i)
+		point = append(point, s.point...)
+		values[a.name] = s.value
+	}
+	slices.SortFunc(point, func(a, b Coordinate) int { return strings.Compare(a.Name, b.Name) })
+	values[pointAttr] = cty.CapsuleVal(pointType, &point)
+	return point, cty.ObjectVal(values)
+}
+
+// gridFunction makes grid: an element for every combination of its axes' values. Seed axes have as many as seeds wants.
+func gridFunction(seeds *seedAxes) function.Function {
+	return sweepFunction("Every combination of its axes' values. An axis is a list, whose values are its coordinates, a map, whose keys are, another sweep or a block with for_each, whose coordinates are taken over.", "axes", func(v cty.Value) (cty.Value, error) {
+		all, err := axes("grid", "grid({weight_decay = [0, 0.1], seed = [1, 2]})", v, func(name string, v cty.Value) (axis, error) {
+			a, err := readAxis(name, v)
+			if err == nil {
+				err = a.twice()
+			}
+			if err == nil && a.list {
+				err = seeds.extend(&a)
+			}
+			return a, err
+		})
+		if err != nil {
+			return cty.DynamicVal, err
+		}
+		object := map[string]cty.Value{}
+		at := make([]int, len(all))
+		for !slices.ContainsFunc(all, func(a axis) bool { return len(a.steps) == 0 }) {
+			point, e := combine(all, func(i int) step { return all[i].steps[at[i]] })
+			object[point.String()] = e
+			i := len(at) - 1
+			for ; i >= 0; i-- { // counts up, the last axis the fastest
+				if at[i]++; at[i] < len(all[i].steps) {
+					break
 				}
-				next = append(next, partial{append(slices.Clone(p.point), s.point...), values})
+				at[i] = 0
+			}
+			if i < 0 {
+				break
 			}
 		}
-		points = next
+		return cty.ObjectVal(object), nil
+	})
+}
+
+func readAxis(name string, v cty.Value) (axis, error) {
+	all, list, err := steps(name, v)
+	return axis{name, list, all}, err
+}
+
+// zip pairs its axes: an element for the first values of all of them, one for the second, and so on.
+func zip(v cty.Value) (cty.Value, error) {
+	all, err := axes("zip", "zip({layers = [2, 4], width = [64, 96]})", v, readAxis)
+	if err != nil {
+		return cty.DynamicVal, err
+	}
+	for _, a := range all[1:] {
+		if len(a.steps) != len(all[0].steps) {
+			return cty.DynamicVal, fmt.Errorf("zip pairs axes of one length, but %s has %d and %s has %d", all[0].name, len(all[0].steps), a.name, len(a.steps))
+		}
 	}
 	object := map[string]cty.Value{}
-	for _, p := range points {
-		slices.SortFunc(p.point, func(a, b Coordinate) int { return strings.Compare(a.Name, b.Name) })
-		p.values[pointAttr] = cty.CapsuleVal(pointType, &p.point)
-		object[p.point.String()] = cty.ObjectVal(p.values)
+	for i := range all[0].steps {
+		point, e := combine(all, func(j int) step { return all[j].steps[i] })
+		if _, twice := object[point.String()]; twice {
+			return cty.DynamicVal, fmt.Errorf("zip has the point %s twice", point)
+		}
+		object[point.String()] = e
 	}
 	return cty.ObjectVal(object), nil
 }
 
-// dynamic makes a function of one argument whose result's type depends on its value.
-func dynamic(name, description string, f func(cty.Value) (cty.Value, error)) function.Function {
-	return function.New(&function.Spec{
-		Description: description,
-		Params:      []function.Parameter{{Name: name, Type: cty.DynamicPseudoType}},
-		Type: func(args []cty.Value) (cty.Type, error) {
-			if !args[0].IsWhollyKnown() {
-				return cty.DynamicPseudoType, nil
+var unionFunction = anyType("All the points of several sweeps, told apart by a coordinate of the name given, whose values are the names of the sweeps: union(\"state\", {trained = checkpoint.final, untrained = checkpoint.initial}).", []string{"name", "sweeps"}, func(args []cty.Value) (cty.Value, error) {
+	return union(args[0], args[1])
+})
+
+// union joins sweeps, whose elements get one more coordinate. A block without for_each counts as a sweep of one.
+func union(name, sweeps cty.Value) (cty.Value, error) {
+	const example = `union("state", {trained = checkpoint.final, untrained = checkpoint.initial})`
+	if name.Type() != cty.String {
+		return cty.DynamicVal, fmt.Errorf("union takes the name of a coordinate and an object of sweeps: %s", example)
+	}
+	added := name.AsString()
+	if err := identifier(added); err != nil {
+		return cty.DynamicVal, err
+	}
+	if ty := sweeps.Type(); !ty.IsObjectType() && !ty.IsMapType() || has(sweeps, nodeAttr) || has(sweeps, pointAttr) || sweeps.LengthInt() == 0 {
+		return cty.DynamicVal, fmt.Errorf("union takes an object of sweeps: %s", example)
+	}
+	object := map[string]cty.Value{}
+	for it := sweeps.ElementIterator(); it.Next(); {
+		k, v := it.Element()
+		key := k.AsString()
+		var members []step
+		switch {
+		case has(v, pointAttr):
+			members = []step{{pointOf(v), v}}
+		case has(v, nodeAttr):
+			members = []step{{nil, v}}
+		case isSweep(v) || !v.IsNull() && v.Type().IsObjectType() && v.LengthInt() == 0:
+			members, _, _ = steps(key, v)
+		default:
+			return cty.DynamicVal, fmt.Errorf("union takes sweeps and blocks, and %s is neither, but %s; name a list with grid({name = [...]})", key, describe(v))
+		}
+		for _, m := range members {
+			if m.point.Get(added) != nil {
+				return cty.DynamicVal, fmt.Errorf("union adds the coordinate %s, which %s has already; give it another name", added, key)
 			}
-			v, err := f(args[0])
-			return v.Type(), err
-		},
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) { return f(args[0]) },
-	})
+			point := append(slices.Clone(m.point), Coordinate{added, key})
+			slices.SortFunc(point, func(a, b Coordinate) int { return strings.Compare(a.Name, b.Name) })
+			object[point.String()] = moved(m.value, point)
+		}
+	}
+	return cty.ObjectVal(object), nil
+}
+
+// moved returns the element of a sweep as it stands at another point.
+func moved(element cty.Value, point Point) cty.Value {
+	values := element.AsValueMap()
+	values[pointAttr] = cty.CapsuleVal(pointType, &point)
+	return cty.ObjectVal(values)
+}
+
+// sweepFunction makes a function of one object of axes.
+func sweepFunction(description, param string, f func(cty.Value) (cty.Value, error)) function.Function {
+	return anyType(description, []string{param}, func(args []cty.Value) (cty.Value, error) { return f(args[0]) })
 }
 
 // instance is one element of a block's for_each.
