@@ -65,21 +65,3 @@ func (r *Record) Reached() iter.Seq2[string, store.Digest] {
 		}
 	}
 }
-
-// Match returns the addresses of results of the run, of this or an earlier one, that a pattern names, sorted.
-func (r *Record) Match(pattern string) ([]string, error) {
-	g := &Graph{Name: r.Pipeline}
-	for addr := range r.Reached() {
-		block, point, err := ParseAddr(addr)
-		if err != nil {
-			return nil, err
-		}
-		g.Nodes = append(g.Nodes, &Node{Addr: addr, Block: block, Point: point})
-	}
-	nodes, err := g.Match(pattern)
-	var addrs []string
-	for _, n := range nodes {
-		addrs = append(addrs, n.Addr)
-	}
-	return addrs, err
-}
