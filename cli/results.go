@@ -42,7 +42,7 @@ func (c *command) writeResults(g *pipeline.Graph, out *pipeline.Outcome, st *sto
 	for _, r := range reports {
 		dir := filepath.Join(c.root(), "results", g.Name)
 		if len(reports)+len(missing) > 1 {
-			dir = filepath.Join(dir, strings.TrimPrefix(fileName(r.node), r.node.Kind.Name+"."))
+			dir = filepath.Join(dir, strings.TrimPrefix(fileName(r.node.Block, r.node.Point), r.node.Kind.Name+"."))
 		}
 		staged, err := os.MkdirTemp(st.Dir(), "results-")
 		if err != nil {

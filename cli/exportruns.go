@@ -1,0 +1,376 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"anneal/artifacts"
+	"anneal/artifacts/store"
+	"anneal/pipeline"
+)
+
+// Rows of the tables that `export --runs` writes. They join by run, addr and key; what holds for a result, whichever
+// runs had it, stands there once, by key.
+
+type runRow struct {
+	Run       string    `parquet:"run,dict"`
+	Pipeline  string    `parquet:"pipeline,dict"`
+	Name      *string   `parquet:"name"`
+	Note      *string   `parquet:"note"`
+	Started   time.Time `parquet:"started,timestamp(microsecond)"` // UTC
+	Seconds   float64   `parquet:"seconds"`
+	Finished  bool      `parquet:"finished"` // false: killed, or still going on
+	Ran       int64     `parquet:"ran"`
+	Cached    int64     `parquet:"cached"`
+	Failed    int64     `parquet:"failed"`
+	Skipped   int64     `parquet:"skipped"`
+	Command   *string   `parquet:"command"`
+	Variables *string   `parquet:"variables"` // as JSON, the text of each by its name
+	Anneal    *string   `parquet:"anneal"`    // versions
+	Revision  *string   `parquet:"revision"`
+	Go        *string   `parquet:"go"`
+	Platform  *string   `parquet:"platform"`
+}
+
+type stepRow struct {
+	Run      string   `parquet:"run,dict"`
+	Pipeline string   `parquet:"pipeline,dict"`
+	Addr     string   `parquet:"addr,dict"`
+	Kind     string   `parquet:"kind,dict"`
+	Block    string   `parquet:"block,dict"`
+	Outcome  string   `parquet:"outcome,dict"` // ran, cached, failed, skipped; unfinished where the run was cut short
+	Seconds  *float64 `parquet:"seconds"`      // of what ran
+	Key      *string  `parquet:"key,dict"`
+	Why      *string  `parquet:"why"`  // it ran
+	Text     *string  `parquet:"text"` // why it failed or was skipped
+}
+
+type coordinateRow struct {
+	Addr   string   `parquet:"addr,dict"`
+	Name   string   `parquet:"name,dict"`
+	Number *float64 `parquet:"number"` // null where it is none
+	Text   string   `parquet:"text,dict"`
+}
+
+type configurationRow struct {
+	Key    string   `parquet:"key,dict"`
+	Kind   string   `parquet:"kind,dict"`
+	Name   string   `parquet:"name,dict"`
+	Value  string   `parquet:"value,dict"`
+	Number *float64 `parquet:"number"` // null where the value is none
+}
+
+type metricRow struct {
+	Key    string   `parquet:"key,dict"`
+	Output string   `parquet:"output,dict"`
+	Row    int64    `parquet:"row"`  // of the output's table, from 0
+	Step   *int64   `parquet:"step"` // of that row, where the table has such a column
+	Name   string   `parquet:"name,dict"`
+	Value  *float64 `parquet:"value"` // null where the column holds text
+	Text   *string  `parquet:"text"`
+}
+
+// exportRuns writes what the journals of all runs say, and what their results hold, as tables into dir.
+func (c *command) exportRuns(dir string) (err error) {
+	st := c.store()
+	records := pipeline.Runs(st)
+	if len(records) == 0 {
+		return fmt.Errorf("%s has no runs yet", st.Dir())
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	w := &runsWriter{st: st, dir: dir, addrs: map[string]bool{}, keys: map[store.Digest]bool{}}
+	defer func() { err = errors.Join(err, w.discard()) }()
+	open(w, &w.runs, "runs")
+	open(w, &w.steps, "steps")
+	open(w, &w.coordinates, "coordinates")
+	open(w, &w.configuration, "configuration")
+	open(w, &w.metrics, "metrics")
+	if w.err != nil {
+		return w.err
+	}
+	for _, r := range slices.Backward(records) { // oldest first
+		if err := w.run(r); err != nil {
+			return err
+		}
+	}
+	if err := w.results(); err != nil {
+		return err
+	}
+	for _, f := range w.files {
+		if err := errors.Join(f.close(), os.Rename(f.part, f.path)); err != nil {
+			return err
+		}
+		if err := c.wrote(f.path); err != nil {
+			return err
+		}
+	}
+	w.files = nil
+	if w.absent > 0 {
+		fmt.Fprintf(c.stderr, "%s not in metrics.parquet: dropped, lost or damaged. `anneal verify` tells which.\n", count(w.absent, "table"))
+	}
+	return nil
+}
+
+// runsWriter holds the tables while they are written.
+type runsWriter struct {
+	st    *store.Store
+	dir   string
+	files []*runsFile
+	err   error
+
+	runs          *artifacts.RowWriter[runRow]
+	steps         *artifacts.RowWriter[stepRow]
+	coordinates   *artifacts.RowWriter[coordinateRow]
+	configuration *artifacts.RowWriter[configurationRow]
+	metrics       *artifacts.RowWriter[metricRow]
+
+	addrs  map[string]bool       // whose coordinates are written
+	keys   map[store.Digest]bool // of results that some run reached
+	absent int                   // tables that are not to be had
+}
+
+type runsFile struct {
+	part, path string
+	close      func() error
+}
+
+// open starts one of the tables, which takes its name only when all are whole.
+func open[T any](w *runsWriter, to **artifacts.RowWriter[T], name string) {
+	if w.err != nil {
+		return
+	}
+	f := &runsFile{part: filepath.Join(w.dir, "."+name+".parquet.part"), path: filepath.Join(w.dir, name+".parquet")}
+	if *to, w.err = artifacts.CreateRows[T](f.part); w.err == nil {
+		f.close = (*to).Close
+		w.files = append(w.files, f)
+	}
+}
+
+// discard removes what did not become a table.
+func (w *runsWriter) discard() error {
+	var all []error
+	for _, f := range w.files {
+		f.close() // closed already, or of no use any more
+		if err := os.Remove(f.part); err != nil && !errors.Is(err, os.ErrNotExist) {
+			all = append(all, err)
+		}
+	}
+	return errors.Join(all...)
+}
+
+// run writes the rows of one run.
+func (w *runsWriter) run(r *pipeline.Record) error {
+	row := runRow{Run: r.ID, Pipeline: r.Pipeline, Name: known(r.Name), Note: known(r.Note), Started: r.Started.UTC(),
+		Seconds: r.Seconds, Finished: !r.Unfinished, Command: known(strings.Join(r.Command, " "))}
+	steps := map[string]*stepRow{}
+	var order []*stepRow
+	step := func(addr string) *stepRow {
+		s := steps[addr]
+		if s == nil {
+			block, _, _ := strings.Cut(addr, "[")
+			s = &stepRow{Run: r.ID, Pipeline: r.Pipeline, Addr: addr, Kind: pipeline.KindOf(addr), Block: block, Outcome: "unfinished"}
+			steps[addr] = s
+			order = append(order, s)
+		}
+		return s
+	}
+	end := func(s *stepRow, outcome string, n *int64) {
+		if s.Outcome == "unfinished" { // what is made once more on behalf of others counts as it first ended
+			s.Outcome = outcome
+			*n++
+		}
+	}
+	for e, err := range r.Journal(w.st) {
+		if err != nil {
+			break // the rest of a journal that cannot be read; what stands before is good
+		}
+		if e.Begin != nil {
+			if err := row.begin(e.Begin); err != nil {
+				return err
+			}
+		}
+		if e.Addr == "" {
+			continue
+		}
+		s := step(e.Addr)
+		if !e.Key.IsZero() {
+			s.Key = known(e.Key.String())
+			w.keys[e.Key] = true
+		}
+		switch e.Action {
+		case "plan":
+			s.Why = known(strings.Join(e.Why, "; "))
+		case "done":
+			end(s, "ran", &row.Ran)
+			if seconds, ok := e.Values["seconds"]; ok {
+				s.Seconds = &seconds
+			}
+		case "cached":
+			end(s, "cached", &row.Cached)
+		case "fail":
+			end(s, "failed", &row.Failed)
+			s.Text = known(e.Text)
+		case "skip":
+			end(s, "skipped", &row.Skipped)
+			s.Text = known(e.Text)
+		}
+	}
+	for addr, key := range r.Reached() {
+		w.keys[key] = true
+		if s := steps[addr]; s != nil && r.Keys[addr] == key {
+			s.Key = known(key.String())
+		}
+	}
+	for _, s := range order {
+		if err := errors.Join(w.steps.Write(*s), w.point(s.Addr)); err != nil {
+			return err
+		}
+	}
+	return w.runs.Write(row)
+}
+
+// begin takes over what the first line of a journal says.
+func (row *runRow) begin(b *pipeline.Begin) error {
+	if len(b.Variables) > 0 {
+		text, err := json.Marshal(b.Variables)
+		if err != nil {
+			return err
+		}
+		row.Variables = known(string(text))
+	}
+	row.Anneal, row.Revision = known(b.Versions["anneal"]), known(b.Versions["revision"])
+	row.Go, row.Platform = known(b.Versions["go"]), known(b.Versions["arch"])
+	return nil
+}
+
+// point writes the coordinates of an address, once.
+func (w *runsWriter) point(addr string) error {
+	if w.addrs[addr] {
+		return nil
+	}
+	w.addrs[addr] = true
+	_, point, err := pipeline.ParseAddr(addr)
+	if err != nil {
+		return err
+	}
+	for _, c := range point {
+		row := coordinateRow{Addr: addr, Name: c.Name, Text: c.Text()}
+		switch v := c.Value.(type) {
+		case int64:
+			row.Number = new(float64(v))
+		case float64:
+			row.Number = new(v)
+		case string:
+			row.Text = v
+		}
+		if err := w.coordinates.Write(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// results writes the facts and the metrics of every result that a run reached.
+func (w *runsWriter) results() error {
+	staged, err := os.MkdirTemp(w.dir, ".export-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(staged)
+	keys := make([]store.Digest, 0, len(w.keys))
+	for key := range w.keys {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b store.Digest) int { return slices.Compare(a[:], b[:]) })
+	for _, key := range keys {
+		res, err := w.st.Result(key)
+		if err != nil {
+			continue // of a run that was killed, or collected since
+		}
+		for _, f := range res.Key {
+			row := configurationRow{Key: key.String(), Kind: f.Kind, Name: f.Name, Value: f.Value}
+			if v, err := strconv.ParseFloat(f.Value, 64); err == nil && (f.Kind == "config" || f.Kind == "point") {
+				row.Number = new(v)
+			}
+			if err := w.configuration.Write(row); err != nil {
+				return err
+			}
+		}
+		for _, output := range sortedNames(res.Outputs) {
+			b := res.Outputs[output]
+			if b.Type != "table" {
+				continue
+			}
+			path := filepath.Join(staged, key.String()+output)
+			table, err := w.table(b, path)
+			if err != nil {
+				w.absent++
+				continue
+			}
+			if err := errors.Join(w.metric(key.String(), output, table), os.Remove(path)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *runsWriter) table(b store.Blob, path string) (*artifacts.Table, error) {
+	if err := w.st.Stage(b, path); err != nil {
+		return nil, err
+	}
+	return artifacts.ReadTable(path)
+}
+
+// metric writes a table cell by cell, nulls left out.
+func (w *runsWriter) metric(key, output string, t *artifacts.Table) error {
+	step := t.Column("step")
+	for i := range t.Rows() {
+		at := metricRow{Key: key, Output: output, Row: int64(i)}
+		if step != nil {
+			if n, ok := step.Values[i].(int64); ok {
+				at.Step = &n
+			}
+		}
+		for _, c := range t.Columns {
+			cell := at
+			cell.Name = c.Name
+			switch v := c.Values[i].(type) {
+			case nil:
+				continue
+			case int64:
+				cell.Value = new(float64(v))
+			case float64:
+				cell.Value = new(v)
+			case bool:
+				cell.Text = known(strconv.FormatBool(v))
+			case string:
+				cell.Text = &v
+			}
+			if c.Name == "step" && cell.Value != nil {
+				continue
+			}
+			if err := w.metrics.Write(cell); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// known returns a text, nil where there is none.
+func known(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
