@@ -2,9 +2,14 @@ package pipeline
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"anneal/artifacts/store"
 )
@@ -27,6 +32,11 @@ type Step struct {
 	Key  store.Digest // zero while inputs are not known
 
 	Result *store.Result // of a cached step
+
+	// What it is expected to take, going by past results, of a step that is not cached. Graph.Cost fills it in.
+	Seconds  float64
+	Bytes    int64
+	Foreseen bool // false where nothing like it was ever run
 }
 
 // Output returns a stored output of the step.
@@ -40,94 +50,302 @@ func (s Step) Output(name string) (store.Blob, bool) {
 
 // Plan tells, in topological order, what a run would do. It writes nothing.
 func (g *Graph) Plan(st *store.Store) []Step {
-	p := &planner{st: st, keys: newest(st, g.Name), known: map[*Node]*store.Result{}}
+	p := newPlanner(g, st)
 	steps := make([]Step, len(g.Nodes))
-	for i, n := range g.Nodes {
-		steps[i] = p.step(g, n)
+	found := make([]finding, len(g.Nodes))
+	for _, level := range levels(g.Nodes) {
+		parallel(len(level), func(i int) { found[level[i]] = p.find(g.Nodes[level[i]]) })
+		for _, i := range level {
+			if r := found[i].result; r != nil {
+				p.known[g.Nodes[i]] = r
+			}
+		}
 	}
+	for i, n := range g.Nodes {
+		steps[i] = p.step(n, &found[i])
+	}
+	remake(steps, found)
 	return steps
 }
 
 // planner holds what is known of stored results while a graph is walked.
 type planner struct {
-	st       *store.Store
-	keys     map[string]store.Digest // of the newest run, by address
-	known    map[*Node]*store.Result // of nodes whose result is at hand
-	alike    map[store.Digest][]*store.Result
-	vanished map[string][]*vanished // points of the newest run that the graph no longer has, by block
+	st    *store.Store
+	graph *Graph
+	last  *Record                   // the newest run of the pipeline that ended
+	keys  map[string]store.Digest   // that it left, by address
+	known map[*Node]*store.Result   // of nodes whose result is at hand
+	words map[*Kind]*vocabulary     // of kinds whose facts have been compared
+	fails map[string]string         // why stages failed in that run, by address; nil until it is asked for
+	alike map[store.Digest][]stored // results by what they depend on besides inputs; nil until it is asked for
+	gone  map[string]*vanished      // by block; nil until it is asked for
 }
 
-func (p *planner) step(g *Graph, n *Node) Step {
-	facts, waiting := p.facts(n)
-	s := Step{Node: n, Do: Run}
-	if len(waiting) > 0 {
-		if p.mayBeStored(n, facts) {
+// stored is a result as far as reasons and costs need it.
+type stored struct {
+	facts   []store.Fact // sorted
+	seconds float64
+	bytes   int64
+}
+
+func newPlanner(g *Graph, st *store.Store) *planner {
+	p := &planner{st: st, graph: g, last: lastRun(st, g.Name), known: make(map[*Node]*store.Result, len(g.Nodes)), words: map[*Kind]*vocabulary{}}
+	if p.last != nil {
+		p.keys = p.last.Keys
+		if len(p.last.Before) > 0 {
+			p.keys = maps.Clone(p.last.Before)
+			maps.Copy(p.keys, p.last.Keys)
+		}
+	}
+	return p
+}
+
+// finding is what the store has for a node.
+type finding struct {
+	facts   []store.Fact
+	waiting []string      // addresses of inputs that are not known
+	key     store.Digest  // zero while it waits
+	result  *store.Result // nil where nothing is stored that can be used,
+	spoilt  string        // and why not, where there is something
+	dropped []string      // outputs of result that were dropped on purpose
+	old     []store.Fact  // sorted, of what the newest run had at this address, of a node without a result
+	oldErr  error
+}
+
+// find looks n up. It may be called for several nodes at once while p.known stays as it is.
+func (p *planner) find(n *Node) finding {
+	var f finding
+	if f.facts, f.waiting = p.facts(n); len(f.waiting) == 0 {
+		f.key = store.Key(f.facts)
+		if n.replace {
+			f.old = f.facts
+			return f
+		}
+		if f.result, f.dropped, f.spoilt = look(p.st, f.key); f.result != nil || f.spoilt != "" {
+			return f
+		}
+	}
+	if key, ok := p.keys[n.Addr]; ok {
+		var old *store.Result
+		if old, f.oldErr = p.st.Result(key); old != nil {
+			f.old = sorted(old.Key)
+		}
+	}
+	return f
+}
+
+// step says what is to be done about n, going by what was found.
+func (p *planner) step(n *Node, f *finding) Step {
+	s := Step{Node: n, Do: Run, Key: f.key, Result: f.result}
+	switch {
+	case f.result != nil:
+		s.Do = Cached
+		return s
+	case n.replace:
+		s.Why = []string{"asked for by --replace"}
+	case f.spoilt != "":
+		s.Why = []string{f.spoilt}
+	default:
+		s.Why = p.reasons(n, f)
+	}
+	if len(f.waiting) > 0 {
+		if !n.replace && p.mayBeStored(n, f) {
 			s.Do = Maybe
 		}
-		s.Why = append(p.changes(g, n, facts, false), WaitsFor+strings.Join(few(waiting), ", "))
-		return s
-	}
-	s.Key = store.Key(facts)
-	result, reason := lookup(p.st, s.Key)
-	if result != nil {
-		p.known[n] = result
-		s.Do, s.Result = Cached, result
-		return s
-	}
-	if s.Why = p.changes(g, n, facts, true); reason != "" {
-		s.Why = []string{reason}
+		s.Why = append(s.Why, WaitsFor+strings.Join(few(f.waiting), ", "))
 	}
 	return s
 }
 
-// facts returns the facts of n as far as they are known, and the addresses that it waits for.
+// remake plans to make again what was dropped and is read by a step that runs, and what that needs in its turn.
+func remake(steps []Step, found []finding) {
+	at := map[*Node]int{}
+	for i, f := range found {
+		if len(f.dropped) > 0 {
+			at[steps[i].Node] = i
+		}
+	}
+	if len(at) == 0 {
+		return
+	}
+	needed := map[*Node][2]string{} // output and reader, of the first reader for sure, else of the first that may be
+	sure := map[*Node]bool{}
+	for i := len(steps) - 1; i >= 0; i-- {
+		s := &steps[i]
+		if why, ok := needed[s.Node]; ok {
+			s.Do, s.Result = Maybe, nil
+			verb := "may need it"
+			if sure[s.Node] {
+				s.Do, verb = Run, "needs it"
+			}
+			s.Why = []string{fmt.Sprintf("%s was dropped, and %s %s", why[0], why[1], verb)}
+		}
+		if s.Do == Cached {
+			continue
+		}
+		for _, in := range s.Node.inputs {
+			j, dropped := at[in.ref.Node]
+			if !dropped || !slices.Contains(found[j].dropped, in.ref.Output) {
+				continue
+			}
+			if _, ok := needed[in.ref.Node]; !ok || s.Do == Run {
+				needed[in.ref.Node] = [2]string{in.ref.Output, s.Node.Addr}
+			}
+			sure[in.ref.Node] = sure[in.ref.Node] || s.Do == Run
+		}
+	}
+}
+
+// facts returns the facts of n as far as they are known, sorted, and the addresses that it waits for.
 func (p *planner) facts(n *Node) (facts []store.Fact, waiting []string) {
-	facts = slices.Clone(n.facts)
+	facts = make([]store.Fact, len(n.facts), len(n.facts)+len(n.inputs))
+	copy(facts, n.facts)
+	var seen map[*Node]bool
 	for _, in := range n.inputs {
 		if r := p.known[in.ref.Node]; r != nil {
 			facts = append(facts, inputFact(in, r.Outputs[in.ref.Output]))
-		} else if !slices.Contains(waiting, in.ref.Node.Addr) {
+		} else if !seen[in.ref.Node] {
+			if seen == nil {
+				seen = map[*Node]bool{}
+			}
+			seen[in.ref.Node] = true
 			waiting = append(waiting, in.ref.Node.Addr)
 		}
 	}
+	slices.SortFunc(facts, compareFacts)
 	return facts, waiting
 }
 
-// lookup returns the result stored under key if all that it names is there, or why an entry there cannot be used.
+func compareFacts(a, b store.Fact) int {
+	if c := strings.Compare(a.Kind, b.Kind); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.Name, b.Name); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Value, b.Value)
+}
+
+// sorted returns facts in order, as results of any age may not have them.
+func sorted(facts []store.Fact) []store.Fact {
+	if !slices.IsSortedFunc(facts, compareFacts) {
+		facts = slices.Clone(facts)
+		slices.SortFunc(facts, compareFacts)
+	}
+	return facts
+}
+
+// lookup returns the result stored under key if all that it names is there or was dropped on purpose, or why an entry
+// there cannot be used.
 func lookup(st *store.Store, key store.Digest) (*store.Result, string) {
+	r, _, spoilt := look(st, key)
+	return r, spoilt
+}
+
+// look is lookup, with the outputs that were dropped.
+func look(st *store.Store, key store.Digest) (r *store.Result, dropped []string, spoilt string) {
 	r, err := st.Result(key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, ""
+		return nil, nil, ""
 	}
 	if err == nil {
-		err = st.Complete(r)
+		dropped, err = st.Check(r)
 	}
 	var damaged *store.DamagedError
 	switch {
 	case err == nil:
-		return r, ""
+		return r, dropped, ""
 	case errors.As(err, &damaged):
-		return nil, "stored result is damaged: " + err.Error()
+		return nil, nil, "stored result is damaged: " + err.Error()
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, "stored result is incomplete: " + err.Error()
+		return nil, nil, "stored result is incomplete: " + err.Error()
 	}
-	return nil, "stored result cannot be read: " + err.Error()
+	return nil, nil, "stored result cannot be read: " + err.Error()
 }
 
 // mayBeStored tells whether a stored result has the known facts of n and differs at most in inputs not yet known.
-func (p *planner) mayBeStored(n *Node, facts []store.Fact) bool {
+func (p *planner) mayBeStored(n *Node, f *finding) bool {
+	if f.old != nil && contains(f.old, f.facts) && onlyInputs(f.old, f.facts) {
+		return true
+	}
+	return slices.ContainsFunc(p.alikes()[store.Key(n.facts)], func(r stored) bool { return contains(r.facts, f.facts) })
+}
+
+// alikes lists every stored result by what it depends on besides inputs.
+func (p *planner) alikes() map[store.Digest][]stored {
 	if p.alike == nil {
-		p.alike = map[store.Digest][]*store.Result{}
+		p.alike = map[store.Digest][]stored{}
 		for _, r := range p.st.Results() {
-			k := store.Key(withoutInputs(r.Key))
-			p.alike[k] = append(p.alike[k], r)
+			s := stored{facts: sorted(r.Key), seconds: r.Made.Seconds}
+			for _, b := range r.Outputs {
+				s.bytes += b.Size
+			}
+			k := store.Key(withoutInputs(s.facts))
+			p.alike[k] = append(p.alike[k], s)
 		}
 	}
-	return slices.ContainsFunc(p.alike[store.Key(n.facts)], func(r *store.Result) bool {
-		return !slices.ContainsFunc(facts, func(f store.Fact) bool { return !slices.Contains(r.Key, f) })
-	})
+	return p.alike
+}
+
+// contains tells whether all has every fact of some; both are sorted.
+func contains(all, some []store.Fact) bool {
+	for _, f := range some {
+		for len(all) > 0 && compareFacts(all[0], f) < 0 {
+			all = all[1:]
+		}
+		if len(all) == 0 || all[0] != f {
+			return false
+		}
+	}
+	return true
+}
+
+// onlyInputs tells whether all that has more facts than some has them about inputs; both are sorted.
+func onlyInputs(all, some []store.Fact) bool {
+	return slices.Equal(withoutInputs(all), withoutInputs(some))
 }
 
 func withoutInputs(facts []store.Fact) []store.Fact {
 	return slices.DeleteFunc(slices.Clone(facts), func(f store.Fact) bool { return f.Kind == "input" })
+}
+
+// levels parts nodes, by their places, so that each reads from earlier levels only.
+func levels(nodes []*Node) [][]int {
+	depth := make(map[*Node]int, len(nodes))
+	var all [][]int
+	for i, n := range nodes {
+		d := 0
+		for _, in := range n.inputs {
+			if p, ok := depth[in.ref.Node]; ok {
+				d = max(d, p+1)
+			}
+		}
+		depth[n] = d
+		if d == len(all) {
+			all = append(all, nil)
+		}
+		all[d] = append(all[d], i)
+	}
+	return all
+}
+
+// parallel calls f with 0 … n-1, on as many cores as this process uses. Reading small files keeps them busy.
+func parallel(n int, f func(i int)) {
+	workers := min(runtime.GOMAXPROCS(0), n)
+	if workers < 2 {
+		for i := range n {
+			f(i)
+		}
+		return
+	}
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		})
+	}
+	all.Wait()
 }
