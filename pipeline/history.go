@@ -33,6 +33,9 @@ type Record struct {
 	Failed  []string                `json:"failed,omitempty"`  // addresses, in the order of the graph
 	Skipped []string                `json:"skipped,omitempty"` // likewise, whatever for: an input that is missing, or an interruption
 	Sources map[string]store.Digest `json:"sources,omitempty"` // objects with the HCL files it ran from, by path
+	Files   map[string]store.Digest `json:"files,omitempty"`   // local files it was to read, by path: see Graph.Files
+
+	Interrupted bool `json:"interrupted,omitempty"`
 
 	// Unfinished says that the run has left a journal only: it was killed, or still goes on. It has no keys then.
 	Unfinished bool `json:"-"`
@@ -155,15 +158,17 @@ func FindRun(st *store.Store, pipeline, what string) (*Record, error) {
 // newest returns the keys of the newest run of a pipeline that ended, and of earlier ones where that left nothing; nil
 // where there is none. Records that cannot be read are passed over: they only ever serve to give reasons.
 func newest(st *store.Store, pipeline string) map[string]store.Digest {
-	if r := lastRun(st, pipeline); r != nil {
-		keys := maps.Clone(r.Before)
-		if keys == nil {
-			return r.Keys
-		}
-		maps.Copy(keys, r.Keys)
-		return keys
+	return lastRun(st, pipeline).keys()
+}
+
+// keys returns what r knows of every address, nil where there is no r.
+func (r *Record) keys() map[string]store.Digest {
+	if r == nil {
+		return nil
 	}
-	return nil
+	keys := maps.Clone(r.Keys)
+	maps.Copy(keys, r.Before)
+	return keys
 }
 
 // lastRun returns the record of the newest run of a pipeline that ended, nil where there is none.

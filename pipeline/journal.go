@@ -29,6 +29,9 @@ type Event struct {
 	Key   store.Digest `json:"key,omitzero"`
 	Facts []store.Fact `json:"facts,omitempty"`
 
+	// Left is how many seconds of stages' time are to come at most, going by past runs, once something ended.
+	Left float64 `json:"left,omitempty"`
+
 	Pipeline string `json:"pipeline,omitempty"`
 
 	*Begin
@@ -55,6 +58,7 @@ type Summary struct {
 	Failed  int     `json:"failed"`
 	Skipped int     `json:"skipped"`
 	Seconds float64 `json:"seconds"`
+	Ignored int     `json:"ignored,omitempty"` // of those that failed, the ones with on_failure = "ignore"
 }
 
 // MarshalJSON writes a summary whole, any other event without what it does not say.

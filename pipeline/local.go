@@ -3,22 +3,63 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
 )
 
-// Local runs stages in this process and shares its cores among those that run: a lone stage gets all of them, as many
-// stages as cores get one each, and what a finished stage leaves goes to the others.
+// Local runs stages in this process and shares what the machine has among those that run. A stage that asks for cores has
+// as many; the others share what is left: a lone stage gets all of it, as many stages as cores get one each, and what a
+// finished stage leaves goes to those that still run.
 type Local struct {
-	cores int
+	Cores  int    `hcl:"cores,optional" doc:"cores to use; all of the machine where left out, and --jobs goes before it"`
+	Memory string `hcl:"memory,optional" doc:"memory that stages may ask for, such as 32GB; the machine's where left out"`
+	GPUs   int    `hcl:"gpus,optional" doc:"GPUs that stages may ask for"`
 
 	mu      sync.Mutex
 	running []*Task // longest first
 }
 
 // NewLocal returns an executor with a budget of cores.
-func NewLocal(cores int) *Local { return &Local{cores: cores} }
+func NewLocal(cores int) *Local { return &Local{Cores: cores} }
+
+// Check tells what is wrong with the configuration.
+func (l *Local) Check() error {
+	if l.Cores < 0 {
+		return Errorf("cores", "must be at least 1, is %d", l.Cores)
+	}
+	if l.GPUs < 0 {
+		return Errorf("gpus", "must be at least 0, is %d", l.GPUs)
+	}
+	if _, err := parseMemory(l.Memory); l.Memory != "" && err != nil {
+		return Errorf("memory", "%s", err)
+	}
+	return nil
+}
+
+// Budget is what stages may occupy together.
+func (l *Local) Budget() Resources {
+	b := Resources{Cores: l.cores(), GPUs: l.GPUs}
+	if l.Memory == "" {
+		b.Memory = machineMemory()
+	} else {
+		b.Memory, _ = parseMemory(l.Memory)
+	}
+	return b
+}
+
+func (l *Local) cores() int {
+	if l.Cores == 0 {
+		return runtime.NumCPU()
+	}
+	return l.Cores
+}
+
+// panicError is a panic of a stage.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("the stage panicked: %v", e.value) }
 
 // Run runs the stage of t. A panic in it becomes its error, with the stack in its log.
 func (l *Local) Run(ctx context.Context, t *Task) (err error) {
@@ -32,7 +73,7 @@ func (l *Local) Run(ctx context.Context, t *Task) (err error) {
 		l.mu.Unlock()
 		if p := recover(); p != nil {
 			fmt.Fprintf(t.Log, "panic: %v\n\n%s", p, debug.Stack())
-			err = fmt.Errorf("the stage panicked: %v", p)
+			err = &panicError{p}
 		}
 	}()
 	return t.Stage.Run(ctx, t)
@@ -40,12 +81,24 @@ func (l *Local) Run(ctx context.Context, t *Task) (err error) {
 
 // share is the number of cores that t may use now.
 func (l *Local) share(t *Task) int {
+	if n := t.Resources.Cores; n > 0 {
+		return n
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := len(l.running)
-	i := slices.Index(l.running, t)
-	share := l.cores / n
-	if i < l.cores%n {
+	cores, sharing, place := l.cores(), 0, 0
+	for _, o := range l.running {
+		if o == t {
+			place = sharing
+		}
+		if n := o.Resources.Cores; n > 0 {
+			cores -= n
+		} else {
+			sharing++
+		}
+	}
+	share := cores / sharing
+	if place < cores%sharing {
 		share++
 	}
 	return max(1, share)

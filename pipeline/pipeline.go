@@ -46,8 +46,9 @@ type Checker interface{ Check() error }
 
 // Output is one artifact that a stage leaves, with the type its readers ask for.
 type Output struct {
-	Name, Type string
-	Doc        string // what it holds, in a line
+	Name string `json:"name"`
+	Type string `json:"type"`
+	Doc  string `json:"description"` // what it holds, in a line
 }
 
 // Ref is a field that reads an artifact: an output of a node. The zero Ref reads nothing.
@@ -144,6 +145,8 @@ type Task struct {
 	Addr  string
 	Key   store.Digest
 	Stage Stage
+	// Resources is what the stage asked for.
+	Resources Resources
 	// Log takes what the stage has to say; its path is named when the stage fails.
 	Log io.Writer
 	// Cores tells how many cores the stage may use now. It may change while the stage runs.
@@ -179,6 +182,7 @@ type Executor interface {
 // ExecutorKind is one kind of executor, such as local.
 type ExecutorKind struct {
 	Name string
+	Doc  string // where it runs stages, in a line
 	// New returns a pointer to a struct that holds the defaults; its tagged fields are what an executor block may say.
 	New func() Executor
 }

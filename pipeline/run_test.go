@@ -63,7 +63,7 @@ func (s *study) run(blocks string) string {
 	}
 	var lines strings.Builder
 	_, err = g.Run(s.t.Context(), s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(2)}}, func(e pipeline.Event) {
-		if e.Action != "start" && e.Action != "summary" {
+		if e.Addr != "" && e.Action != "start" && e.Action != "plan" {
 			lines.WriteString(strings.TrimSpace(e.Action+" "+e.Addr+" "+e.Text) + "\n")
 		}
 	})

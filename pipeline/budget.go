@@ -1,0 +1,148 @@
+package pipeline
+
+import (
+	"container/heap"
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// Limited is an executor that has only so much to give at once. One that is not, such as a cluster with a queue of its
+// own, is handed every stage that is ready.
+type Limited interface {
+	Executor
+	Budget() Resources
+}
+
+// Fits checks that every stage has an executor that could ever run it. The error is an *InvalidError.
+func (g *Graph) Fits(executors map[string]Executor) error {
+	var diags hcl.Diagnostics
+	for _, n := range g.Nodes {
+		name := n.Meta.Executor
+		executor := executors[name]
+		if executor == nil {
+			diags = append(diags, n.problem(n.where("executor"), "No such executor", "executor %q is not declared.%s", name, Nearest(name, sortedKeys(executors))))
+			continue
+		}
+		limited, ok := executor.(Limited)
+		if !ok {
+			continue
+		}
+		b, need := limited.Budget(), n.Meta.Resources
+		if need.Cores > b.Cores {
+			diags = append(diags, n.problem(n.where("resources.cores"), "A stage never fits", "resources.cores is %d, and executor %q has %d: ask for fewer, or give it more with --jobs or cores.", need.Cores, name, b.Cores))
+		}
+		if b.Memory > 0 && need.Memory > b.Memory {
+			diags = append(diags, n.problem(n.where("resources.memory"), "A stage never fits", "resources.memory is %s, and executor %q has %s: ask for less, or give it more with memory.", gigabytes(need.Memory), name, gigabytes(b.Memory)))
+		}
+		if need.GPUs > b.GPUs {
+			diags = append(diags, n.problem(n.where("resources.gpus"), "A stage never fits", "resources.gpus is %d, and executor %q has %d: ask for fewer, or give it more with gpus.", need.GPUs, name, b.GPUs))
+		}
+	}
+	return invalid(g.config.files, diags)
+}
+
+func gigabytes(n int64) string { return fmt.Sprintf("%.3g GB", float64(n)/1e9) }
+
+// queue holds the stages that are to run on one executor, and what those that run occupy.
+//
+// The most urgent goes first. Where it does not fit beside those that run, smaller ones behind it may start meanwhile, but
+// only as many as the executor has cores: then nothing starts before it does. So a big stage waits for at most one turn of
+// what is on the machine, and cores are seldom idle for its sake.
+type queue struct {
+	executor Executor
+	budget   *Resources // nil: no limit
+	used     Resources
+	demands  []*demand
+}
+
+// demand holds the waiting stages that occupy the same.
+type demand struct {
+	Resources
+	waiting urgency
+}
+
+func newQueue(e Executor) *queue {
+	q := &queue{executor: e}
+	if l, ok := e.(Limited); ok {
+		b := l.Budget()
+		q.budget = &b
+	}
+	return q
+}
+
+func (q *queue) push(s *stageRun) {
+	need := occupied(s.node.Meta.Resources)
+	for _, d := range q.demands {
+		if d.Resources == need {
+			heap.Push(&d.waiting, s)
+			return
+		}
+	}
+	q.demands = append(q.demands, &demand{need, urgency{s}})
+}
+
+// occupied is what a stage takes of a budget: one that asks for no number of cores has at least one of them.
+func occupied(r Resources) Resources {
+	r.Cores = max(1, r.Cores)
+	return r
+}
+
+// next takes out the stage that is to start now, nil where none is.
+func (q *queue) next() *stageRun {
+	var head, fit *demand
+	for _, d := range q.demands {
+		if len(d.waiting) == 0 {
+			continue
+		}
+		if head == nil || d.waiting[0].before(head.waiting[0]) {
+			head = d
+		}
+		if q.fits(d.Resources) && (fit == nil || d.waiting[0].before(fit.waiting[0])) {
+			fit = d
+		}
+	}
+	if fit == nil {
+		return nil
+	}
+	if fit != head {
+		first := head.waiting[0]
+		if first.passed == q.budget.Cores {
+			return nil
+		}
+		first.passed++
+	}
+	s := heap.Pop(&fit.waiting).(*stageRun)
+	q.used.Cores += fit.Cores
+	q.used.Memory += fit.Memory
+	q.used.GPUs += fit.GPUs
+	return s
+}
+
+// free gives back what s occupied.
+func (q *queue) free(s *stageRun) {
+	need := occupied(s.node.Meta.Resources)
+	q.used.Cores -= need.Cores
+	q.used.Memory -= need.Memory
+	q.used.GPUs -= need.GPUs
+}
+
+func (q *queue) fits(need Resources) bool {
+	b := q.budget
+	return b == nil || q.used.Cores+need.Cores <= b.Cores && q.used.GPUs+need.GPUs <= b.GPUs &&
+		(b.Memory == 0 || q.used.Memory+need.Memory <= b.Memory)
+}
+
+// urgency is a heap of stages, the most urgent first.
+type urgency []*stageRun
+
+func (h urgency) Len() int           { return len(h) }
+func (h urgency) Less(i, j int) bool { return h[i].before(h[j]) }
+func (h urgency) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *urgency) Push(s any)        { *h = append(*h, s.(*stageRun)) }
+func (h *urgency) Pop() any {
+	last := len(*h) - 1
+	s := (*h)[last]
+	*h = (*h)[:last]
+	return s
+}

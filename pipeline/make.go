@@ -1,0 +1,263 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"anneal/artifacts/store"
+)
+
+// commitsAtOnce is how many stages may be on their way into the store beside those that run. Making files durable is
+// waiting for the disk, which serves several at once in one go; a stage whose own work is done gives its cores to the next.
+// So many keep a disk busy, and bound what a kill can lose.
+const commitsAtOnce = 16
+
+// make runs one stage under the lock of its key and records its result. free is called once its own work is done.
+// adopted tells that the result was there already.
+func (r *runner) make(ctx context.Context, executor Executor, s *stageRun, free func()) (res *store.Result, adopted bool, err error) {
+	n := s.node
+	unlock, err := r.st.Lock(ctx, s.key, func() {
+		r.emit(Event{Addr: n.Addr, Action: "progress", Text: "another process makes it; waiting"})
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	defer unlock()
+	if res, _ := lookup(r.st, s.key); res != nil && (!n.replace || s.result != nil) && r.st.Complete(res) == nil {
+		return res, true, nil
+	}
+	r.emit(Event{Addr: n.Addr, Action: "start", Values: expectation(s.expected)})
+	attempt, err := r.st.Attempt(s.key)
+	if err != nil {
+		return nil, false, err
+	}
+	log := &lateFile{path: attempt.Log()}
+	t := &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, Progress: r.progress(s), attempt: attempt}
+	started := time.Now()
+	err = r.stage(ctx, t, s)
+	if err == nil {
+		err = execute(ctx, executor, t, n.Meta.Timeout)
+	}
+	if err != nil {
+		fmt.Fprintf(log, "%s: %s\n", n.Addr, err)
+	}
+	if closed := log.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		made := store.Made{
+			Inputs:  map[string]store.Digest{},
+			Seconds: time.Since(started).Seconds(),
+			Tools:   map[string]string{"go": runtime.Version(), "arch": runtime.GOARCH},
+		}
+		for _, in := range n.inputs {
+			made.Inputs[in.field] = r.stages[in.ref.Node].key
+		}
+		types := map[string]string{}
+		for _, o := range n.Stage.Outputs() {
+			types[o.Name] = o.Type
+		}
+		r.commits <- struct{}{}
+		free()
+		res, err = attempt.Commit(s.facts, types, made)
+		<-r.commits
+	}
+	if err != nil {
+		return nil, false, &loggedError{attempt.Log(), errors.Join(err, attempt.Abandon())}
+	}
+	return res, false, nil
+}
+
+func expectation(seconds float64) map[string]float64 {
+	if seconds == 0 {
+		return nil
+	}
+	return map[string]float64{"expected_seconds": seconds}
+}
+
+// execute runs t, for no longer than timeout unless that is 0. A stage that does not heed the end of its context cannot be
+// ended from outside: it goes on occupying what it occupies, and is waited for.
+func execute(ctx context.Context, executor Executor, t *Task, timeout time.Duration) error {
+	if timeout == 0 {
+		return executor.Run(ctx, t)
+	}
+	overdue := fmt.Errorf("took longer than its timeout of %s", brief(timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, overdue)
+	defer cancel()
+	err := executor.Run(ctx, t)
+	if err != nil && context.Cause(ctx) == overdue {
+		return overdue
+	}
+	return err
+}
+
+// brief prints a duration without units that are 0: 90m is 1h30m.
+func brief(d time.Duration) string {
+	s := d.String()
+	if s = strings.TrimSuffix(s, "m0s"); s != d.String() {
+		s += "m"
+	}
+	if h, ok := strings.CutSuffix(s, "h0m"); ok {
+		s = h + "h"
+	}
+	return s
+}
+
+// lateFile is a file that appears with the first thing written to it: most stages have nothing to say.
+type lateFile struct {
+	path string
+
+	mu sync.Mutex
+	f  *os.File
+}
+
+func (l *lateFile) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.f == nil {
+		var err error
+		if l.f, err = os.Create(l.path); err != nil {
+			return 0, err
+		}
+	}
+	return l.f.Write(p)
+}
+
+func (l *lateFile) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.f == nil {
+		return nil
+	}
+	return l.f.Close()
+}
+
+// failure describes why a node failed.
+func (r *runner) failure(n *Node, err error) *StageError {
+	e := &StageError{Addr: n.Addr, Err: err}
+	var logged *loggedError
+	if errors.As(err, &logged) {
+		e.Log, e.Err = logged.path, logged.err
+	}
+	if blames(e.Err) {
+		errors.As(invalid(r.graph.config.files, n.blame("A stage failed", e.Err)), &e.diags)
+	}
+	return e
+}
+
+// blames tells whether err says that the file is wrong.
+func blames(err error) bool {
+	var b blamer
+	return errors.As(err, &b)
+}
+
+// loggedError is a stage's own failure; its log stays.
+type loggedError struct {
+	path string
+	err  error
+}
+
+func (e *loggedError) Error() string { return e.err.Error() }
+func (e *loggedError) Unwrap() error { return e.err }
+
+// stage puts checked copies of everything that s reads into the attempt's folder.
+func (r *runner) stage(ctx context.Context, t *Task, s *stageRun) error {
+	t.inputs, t.files = map[Ref]Input{}, map[File]string{}
+	for _, in := range s.node.inputs {
+		if _, staged := t.inputs[in.ref]; staged {
+			continue
+		}
+		ref, producer := in.ref, r.stages[in.ref.Node]
+		for producer.key == t.Key {
+			// The producer leaves what it reads, as s will: it cannot be asked for its output while its key is locked, but
+			// its own input has equal bytes.
+			i := slices.IndexFunc(producer.node.inputs, func(p input) bool { return p.field == in.field })
+			ref = producer.node.inputs[i].ref
+			producer = r.stages[ref.Node]
+		}
+		b := producer.result.Outputs[ref.Output]
+		path := filepath.Join(t.attempt.Dir, "in", strconv.Itoa(len(t.inputs)))
+		err := r.st.Stage(b, path)
+		if err != nil {
+			if err = r.restore(ctx, producer, b, err); err == nil {
+				if err = os.RemoveAll(path); err == nil {
+					err = r.st.Stage(b, path)
+				}
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", in.ref, err)
+		}
+		t.inputs[in.ref] = Input{path, b}
+	}
+	for _, x := range s.node.files {
+		if _, staged := t.files[x.file]; staged {
+			continue
+		}
+		path := filepath.Join(t.attempt.Dir, "in", "file"+strconv.Itoa(len(t.files)))
+		if err := x.fetch(ctx, path); ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil {
+			return Errorf(x.field, "cannot be read: %s", err)
+		}
+		t.files[x.file] = path
+	}
+	return nil
+}
+
+// restore makes an artifact again that was dropped, or whose bytes were found damaged or missing when they were to be read.
+func (r *runner) restore(ctx context.Context, producer *stageRun, b store.Blob, cause error) error {
+	var damaged *store.DamagedError
+	if !errors.As(cause, &damaged) && !errors.Is(cause, fs.ErrNotExist) {
+		return cause
+	}
+	if r.st.Dropped(b) {
+		cause = errors.New(b.Type + " was dropped")
+	} else if err := r.st.SetAside(b); err != nil {
+		return err
+	}
+	r.emit(Event{Addr: producer.node.Addr, Action: "progress", Text: "runs again: " + cause.Error()})
+	res, adopted, err := r.make(ctx, r.options.Executors[producer.node.Meta.Executor], producer, func() {})
+	if err != nil {
+		return err
+	}
+	if !adopted {
+		r.emit(Event{Addr: producer.node.Addr, Action: "done", Key: producer.key, Values: map[string]float64{"seconds": res.Made.Seconds}})
+	}
+	for _, name := range sortedKeys(res.Outputs) {
+		if made, was := res.Outputs[name], producer.result.Outputs[name]; made != was {
+			return fmt.Errorf("%s was made again and has other bytes than before (%s, was %s); the next run goes on from the new ones", name, made.Digest.Short(), was.Digest.Short())
+		}
+	}
+	return nil
+}
+
+// progress returns a stage's way to report, which passes on at most five reports a second and the last step. The values
+// remain the stage's; those that are not finite have no form in JSON and are left out.
+func (r *runner) progress(s *stageRun) func(step, total int, values map[string]float64) {
+	var last time.Time
+	var mu sync.Mutex
+	return func(step, total int, values map[string]float64) {
+		mu.Lock()
+		defer mu.Unlock()
+		s.reported.step, s.reported.total = step, total
+		if now := time.Now(); step == total || now.Sub(last) >= 200*time.Millisecond {
+			last = now
+			values = maps.Clone(values)
+			maps.DeleteFunc(values, func(_ string, v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
+			r.emit(Event{Addr: s.node.Addr, Action: "progress", Step: step, Total: total, Values: values})
+		}
+	}
+}
