@@ -1,12 +1,13 @@
 package store
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,12 +37,10 @@ func (s *Store) Attempt(key Digest) (*Attempt, error) {
 		}
 	}
 	a := &Attempt{Dir: filepath.Join(parent, strconv.Itoa(last+1)), store: s, key: key}
-	for _, sub := range []string{"in", "out"} {
-		if err := os.MkdirAll(filepath.Join(a.Dir, sub), 0o777); err != nil {
-			return nil, err
-		}
+	if _, err := makeDir(a.Dir); err != nil {
+		return nil, err
 	}
-	return a, nil
+	return a, errors.Join(os.Mkdir(filepath.Join(a.Dir, "in"), 0o777), os.Mkdir(filepath.Join(a.Dir, "out"), 0o777))
 }
 
 // Log is the path of the attempt's log.
@@ -52,7 +51,15 @@ func (a *Attempt) Out(name string) string { return filepath.Join(a.Dir, "out", n
 
 // Abandon leaves only the log of an attempt that failed.
 func (a *Attempt) Abandon() error {
-	return errors.Join(os.RemoveAll(filepath.Join(a.Dir, "in")), os.RemoveAll(filepath.Join(a.Dir, "out")))
+	return errors.Join(os.RemoveAll(filepath.Join(a.Dir, "in")), os.RemoveAll(filepath.Join(a.Dir, "out")), a.lost())
+}
+
+// lost reports that the attempt's folder has gone.
+func (a *Attempt) lost() error {
+	if _, err := os.Lstat(a.Dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is gone: somebody removed it, or the whole store, while the stage ran", a.Dir)
+	}
+	return nil
 }
 
 // Commit moves the outputs, given by name with their types, into the store and then writes the result. Where another
@@ -64,9 +71,15 @@ func (a *Attempt) Commit(facts []Fact, types map[string]string, made Made) (*Res
 	if r, err := a.store.Result(a.key); err == nil && !a.Replace && a.store.Complete(r) == nil {
 		return r, os.RemoveAll(filepath.Dir(a.Dir))
 	}
-	r := &Result{Key: facts, Outputs: map[string]Blob{}, Made: made}
-	for name, kind := range types {
-		b, err := a.store.take(a.Out(name), kind)
+	if err := a.lost(); err != nil {
+		return nil, err
+	}
+	facts = slices.Clone(facts)
+	slices.SortFunc(facts, Fact.compare)
+	r := &Result{Key: facts, Outputs: make(map[string]Blob, len(types)), Made: made}
+	in := &intake{store: a.store}
+	for _, name := range slices.Sorted(maps.Keys(types)) {
+		b, err := in.take(a.Out(name), types[name])
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("the stage left no output %q", name)
 		}
@@ -76,13 +89,21 @@ func (a *Attempt) Commit(facts []Fact, types map[string]string, made Made) (*Res
 		r.Outputs[name] = b
 	}
 	if info, err := os.Stat(a.Log()); err == nil && info.Size() > 0 {
-		b, err := a.store.take(a.Log(), "log")
+		kept := a.Log() + ".kept" // a second name: should the commit fail, the log stays where people are told to look
+		if err := link(a.Log(), kept); err != nil {
+			return nil, err
+		}
+		b, err := in.take(kept, "log")
 		if err != nil {
 			return nil, err
 		}
 		r.Made.Log = &b
 	}
-	if err := a.store.writeResult(a.key, r, filepath.Join(a.Dir, "result")); err != nil {
+	scratch := filepath.Join(a.Dir, "result")
+	if err := a.store.write(scratch, r.encode(), 0o666); err != nil {
+		return nil, err
+	}
+	if err := in.place(move{scratch, a.store.resultPath(a.key)}); err != nil {
 		return nil, err
 	}
 	return r, os.RemoveAll(filepath.Dir(a.Dir))
@@ -90,30 +111,34 @@ func (a *Attempt) Commit(facts []Fact, types map[string]string, made Made) (*Res
 
 // PutResult writes r, whose outputs are stored, under its key, whose lock the caller holds.
 func (s *Store) PutResult(r *Result) error {
-	return s.writeResult(Key(r.Key), r, s.resultPath(Key(r.Key))+".part")
-}
-
-func (s *Store) writeResult(key Digest, r *Result, scratch string) error {
-	if err := os.MkdirAll(filepath.Dir(scratch), 0o777); err != nil {
+	to := s.resultPath(Key(r.Key))
+	if _, err := makeDir(filepath.Dir(to)); err != nil {
 		return err
 	}
-	if err := os.WriteFile(scratch, r.encode(), 0o666); err != nil {
+	if err := s.write(to+partial, r.encode(), 0o666); err != nil {
 		return err
 	}
-	return settle(scratch, s.resultPath(key))
+	return s.settle([]move{{to + partial, to}})
 }
 
-// take moves the file or folder at path into objects/.
-func (s *Store) take(path, kind string) (Blob, error) {
+// intake collects files that are to become objects.
+type intake struct {
+	store *Store
+	moves []move
+	trees []Digest
+}
+
+// take hashes the file or folder at path, of which every file is to become an object.
+func (in *intake) take(path, kind string) (Blob, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return Blob{}, err
 	}
 	if !info.IsDir() {
-		d, size, err := s.takeFile(path)
+		d, size, err := in.file(path, info)
 		return Blob{Digest: d, Size: size, Type: kind}, err
 	}
-	var manifest bytes.Buffer
+	var entries []entry
 	var total int64
 	err = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error { // in lexical order
 		if err != nil || e.IsDir() {
@@ -126,32 +151,31 @@ func (s *Store) take(path, kind string) (Blob, error) {
 		if strings.Contains(name, "\n") {
 			return fmt.Errorf("a file name in a tree has a line break: %q", name)
 		}
-		d, size, err := s.takeFile(p)
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		d, size, err := in.file(p, info)
 		total += size
-		fmt.Fprintf(&manifest, "%s %d %s\n", d, size, filepath.ToSlash(name))
+		entries = append(entries, entry{d, size, filepath.ToSlash(name)})
 		return err
 	})
 	if err != nil {
 		return Blob{}, err
 	}
 	list := path + ".manifest"
-	if err := os.WriteFile(list, manifest.Bytes(), 0o666); err != nil {
+	if err := in.store.write(list, encodeManifest(entries), 0o666); err != nil {
 		return Blob{}, err
 	}
-	d, _, err := s.takeFile(list)
-	if err == nil {
-		if err = os.Remove(s.marker(d)); errors.Is(err, fs.ErrNotExist) { // it was dropped and is here again
-			err = nil
-		}
+	if info, err = os.Lstat(list); err != nil {
+		return Blob{}, err
 	}
+	d, _, err := in.file(list, info)
+	in.trees = append(in.trees, d)
 	return Blob{Digest: d, Size: total, Type: kind, Tree: true}, err
 }
 
-func (s *Store) takeFile(path string) (Digest, int64, error) {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return Digest{}, 0, err
-	}
+func (in *intake) file(path string, info fs.FileInfo) (Digest, int64, error) {
 	if !info.Mode().IsRegular() {
 		return Digest{}, 0, fmt.Errorf("%s is not a regular file", path)
 	}
@@ -159,28 +183,32 @@ func (s *Store) takeFile(path string) (Digest, int64, error) {
 	if err != nil {
 		return d, size, err
 	}
-	return d, size, errors.Join(os.Chmod(path, 0o444), os.Chtimes(path, intact, intact), settle(path, s.object(d)))
+	in.moves = append(in.moves, move{path, in.store.object(d)})
+	return d, size, errors.Join(os.Chmod(path, 0o444), os.Chtimes(path, intact, intact))
 }
 
-// settle makes the file at from durable and renames it to to, durably.
-func settle(from, to string) error {
-	f, err := os.Open(from)
+// place puts what was taken into the store, and then the result that names it.
+func (in *intake) place(result move) error {
+	s := in.store
+	paths := []string{result.from}
+	for _, m := range in.moves {
+		paths = append(paths, m.from)
+	}
+	if err := s.sync(paths); err != nil {
+		return err
+	}
+	unlock, err := s.share()
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	defer unlock()
+	if err := s.rename(in.moves); err != nil {
 		return err
 	}
-	dir := filepath.Dir(to)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
+	for _, d := range in.trees {
+		if err := os.Remove(s.marker(d)); err != nil && !errors.Is(err, fs.ErrNotExist) { // it was dropped and is back
+			return err
+		}
 	}
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return s.rename([]move{result})
 }

@@ -69,6 +69,30 @@ func HashFile(path string) (Digest, int64, error) {
 // buffers are what files are read into to be hashed.
 var buffers = sync.Pool{New: func() any { return new([128 << 10]byte) }}
 
+// readSmall reads a file that is expected to be small, with as few calls as can be: a plan reads tens of thousands. The
+// data are valid until release is called.
+func readSmall(path string) (data []byte, release func(), err error) {
+	f, err := openRaw(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	buffer := buffers.Get().(*[128 << 10]byte)
+	release = func() { buffers.Put(buffer) }
+	n, err := f.read(buffer[:])
+	if n == len(buffer) { // not so small
+		f.close()
+		release()
+		data, err = os.ReadFile(path)
+		return data, func() {}, err
+	}
+	f.close()
+	if err != nil {
+		release()
+		return nil, nil, &os.PathError{Op: "read", Path: path, Err: err}
+	}
+	return buffer[:n], release, nil
+}
+
 func hashReader(r io.Reader) (Digest, int64, error) {
 	h := sha256.New()
 	buffer := buffers.Get().(*[128 << 10]byte)

@@ -5,22 +5,27 @@ package store
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
 )
 
+const lockSuffix = ".lock"
+
 // Lock takes the lock of key, which is given back by the returned function or by the end of the process, whatever
 // ends it. waiting, if not nil, is called once when another process holds it.
 func (s *Store) Lock(ctx context.Context, key Digest, waiting func()) (unlock func(), err error) {
 	dir := filepath.Join(s.dir, "work")
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, err
-	}
-	path := filepath.Join(dir, key.String()+".lock")
+	path := filepath.Join(dir, key.String()+lockSuffix)
 	for pause := time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
+		if errors.Is(err, fs.ErrNotExist) {
+			if err = os.MkdirAll(dir, 0o777); err == nil {
+				f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -46,6 +51,35 @@ func (s *Store) Lock(ctx context.Context, key Digest, waiting func()) (unlock fu
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-time.After(pause):
+		}
+	}
+}
+
+// Objects are put in place before the result that names them, and nothing names them in between. Whoever puts holds
+// this lock together with others; a sweep, which removes what nothing names, holds it alone.
+
+func (s *Store) share() (unlock func(), err error) { return s.sweepLock(syscall.LOCK_SH) }
+func (s *Store) alone() (unlock func(), err error) { return s.sweepLock(syscall.LOCK_EX) }
+
+func (s *Store) sweepLock(how int) (unlock func(), err error) {
+	path := filepath.Join(s.dir, "sweep.lock")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(s.dir, 0o777); err == nil {
+			f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	for {
+		switch err = syscall.Flock(int(f.Fd()), how); err {
+		case nil:
+			return func() { f.Close() }, nil
+		case syscall.EINTR:
+		default:
+			f.Close()
+			return nil, &os.PathError{Op: "lock", Path: path, Err: err}
 		}
 	}
 }

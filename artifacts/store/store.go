@@ -4,14 +4,14 @@
 //	objects/<2>/<digest>    one file, or the manifest of a tree; read-only, written once
 //	results/<2>/<key>       what a stage made, written last
 //	work/<key>/<attempt>/   a stage that runs; its lock is work/<key>.lock
-//	damaged/<digest>        objects whose bytes no longer match their name
+//	damaged/<name>          objects and results whose bytes no longer match their name
+//	sweep.lock              held together by commits, alone by a sweep
 //	runs/                   journals, kept by the pipeline
 //
 // Whatever can be read is either complete or reported as damaged: objects and results appear by rename, after fsync.
 package store
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -20,7 +20,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"strings"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -31,6 +31,8 @@ type Store struct {
 
 	mu       sync.Mutex
 	verified map[Digest]bool // objects that this process has hashed
+
+	fault func(step, path string) error // of tests: what becomes of a step of a commit
 }
 
 // Open returns the store in the folder dir. It writes nothing: folders appear with their first file.
@@ -66,10 +68,11 @@ func (s *Store) shard(folder string, d Digest) string {
 // the entry cannot be trusted.
 func (s *Store) Result(key Digest) (*Result, error) {
 	path := s.resultPath(key)
-	data, err := os.ReadFile(path)
+	data, release, err := readSmall(path)
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	r, err := decode(data)
 	if err != nil {
 		return nil, &DamagedError{path, err.Error()}
@@ -80,19 +83,43 @@ func (s *Store) Result(key Digest) (*Result, error) {
 	return r, nil
 }
 
-// Results iterates over every readable result, in the order of keys.
+// Results iterates over every readable result, in the order of keys. Several are read at once.
 func (s *Store) Results() iter.Seq2[Digest, *Result] {
+	type keyed struct {
+		key    Digest
+		result *Result
+	}
+	read := func(shard string) (all []keyed) {
+		entries, _ := os.ReadDir(filepath.Join(s.dir, "results", shard))
+		for _, e := range entries {
+			if key, err := ParseDigest(e.Name()); err == nil {
+				if r, err := s.Result(key); err == nil {
+					all = append(all, keyed{key, r})
+				}
+			}
+		}
+		return all
+	}
 	return func(yield func(Digest, *Result) bool) {
 		shards, _ := os.ReadDir(filepath.Join(s.dir, "results"))
-		for _, shard := range shards {
-			entries, _ := os.ReadDir(filepath.Join(s.dir, "results", shard.Name()))
-			for _, e := range entries {
-				key, err := ParseDigest(e.Name())
-				if err != nil {
-					continue
+		ahead := make(chan chan []keyed, runtime.GOMAXPROCS(0))
+		stop := make(chan struct{})
+		defer close(stop)
+		go func() {
+			defer close(ahead)
+			for _, shard := range shards {
+				one := make(chan []keyed, 1)
+				select {
+				case ahead <- one:
+					go func() { one <- read(shard.Name()) }()
+				case <-stop:
+					return
 				}
-				r, err := s.Result(key)
-				if err == nil && !yield(key, r) {
+			}
+		}()
+		for one := range ahead {
+			for _, k := range <-one {
+				if !yield(k.key, k.result) {
 					return
 				}
 			}
@@ -148,16 +175,25 @@ func (s *Store) each(b Blob, check func(d Digest, size int64) error) error {
 	return nil
 }
 
+// rehash hashes an object. One that is whole gets the time that says so, where it has another and the store is ours to
+// write to.
 func (s *Store) rehash(d Digest) error {
 	path := s.object(d)
-	got, _, err := HashFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	got, _, err := hashReader(f)
 	if err != nil {
 		return err
 	}
 	if got != d {
 		return &DamagedError{path, "its bytes have the digest " + got.Short()}
 	}
-	os.Chtimes(path, intact, intact) // saves the next hashing; a store that is only to be read, or another user's, refuses it
+	if info, err := f.Stat(); err == nil && !info.ModTime().Equal(intact) {
+		os.Chtimes(path, intact, intact)
+	}
 	s.mu.Lock()
 	s.verified[d] = true
 	s.mu.Unlock()
@@ -166,21 +202,19 @@ func (s *Store) rehash(d Digest) error {
 
 // SetAside moves the damaged files of b into damaged/, so that they can be made again and looked at.
 func (s *Store) SetAside(b Blob) error {
+	unlock, err := s.alone() // a commit may be putting a whole file in the place of the damaged one
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	aside := func(d Digest) error {
 		if err := s.rehash(d); err == nil || errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		dir := filepath.Join(s.dir, "damaged")
-		if err := os.MkdirAll(dir, 0o777); err != nil {
-			return err
-		}
-		return os.Rename(s.object(d), filepath.Join(dir, d.String()))
-	}
-	if !b.Tree {
-		return aside(b.Digest)
+		return s.setAside(s.object(d))
 	}
 	entries, err := s.manifest(b)
-	if err != nil {
+	if !b.Tree || err != nil {
 		return aside(b.Digest)
 	}
 	for _, e := range entries {
@@ -189,6 +223,15 @@ func (s *Store) SetAside(b Blob) error {
 		}
 	}
 	return nil
+}
+
+// setAside moves a file of the store into damaged/.
+func (s *Store) setAside(path string) error {
+	dir := filepath.Join(s.dir, "damaged")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	return os.Rename(path, filepath.Join(dir, filepath.Base(path)))
 }
 
 // Stage checks the bytes of b and puts them at path, which must not exist: a read-only file, or a folder of them. The
@@ -236,41 +279,4 @@ func link(from, to string) error {
 	}
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Close())
-}
-
-// entry is one file of a tree.
-type entry struct {
-	digest Digest
-	size   int64
-	name   string // relative, with slashes
-}
-
-// manifest reads the entries of a tree and checks them against its digest.
-func (s *Store) manifest(b Blob) ([]entry, error) {
-	path := s.object(b.Digest)
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	if Digest(sha256.Sum256(data)) != b.Digest {
-		return nil, &DamagedError{path, "its manifest does not have the digest of its name"}
-	}
-	var entries []entry
-	for line := range strings.Lines(string(data)) {
-		var e entry
-		var digest string
-		line = strings.TrimSuffix(line, "\n")
-		if _, err := fmt.Sscanf(line, "%s %d", &digest, &e.size); err != nil {
-			return nil, &DamagedError{path, err.Error()}
-		}
-		if e.digest, err = ParseDigest(digest); err != nil {
-			return nil, &DamagedError{path, err.Error()}
-		}
-		e.name = strings.SplitN(line, " ", 3)[2]
-		if !filepath.IsLocal(e.name) {
-			return nil, &DamagedError{path, "an entry leaves its folder: " + e.name}
-		}
-		entries = append(entries, e)
-	}
-	return entries, nil
 }

@@ -16,20 +16,20 @@ import (
 func (s *Store) Put(data []byte, kind string) (Blob, error) {
 	b := Blob{Digest: sha256.Sum256(data), Size: int64(len(data)), Type: kind}
 	path := s.object(b.Digest)
-	if s.Present(b) == nil && os.Chtimes(path, intact, intact) == nil { // its ctime says that it was put now
+	if s.Present(b) == nil && os.Chtimes(path, intact, intact) == nil { // so that a sweep sees that it is used
 		return b, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+	if _, err := makeDir(filepath.Dir(path)); err != nil {
 		return Blob{}, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "*.part")
+	f, err := os.CreateTemp(filepath.Dir(path), "*"+partial)
 	if err != nil {
 		return Blob{}, err
 	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(0o444), f.Close()); err == nil {
-		if err = os.Chtimes(f.Name(), intact, intact); err == nil {
-			err = settle(f.Name(), path)
+	f.Close()
+	if err = s.write(f.Name(), data, 0o666); err == nil {
+		if err = errors.Join(os.Chmod(f.Name(), 0o444), os.Chtimes(f.Name(), intact, intact)); err == nil {
+			err = s.settle([]move{{f.Name(), path}})
 		}
 	}
 	if err != nil {
