@@ -114,9 +114,9 @@ func functionsIn(dir string, seeds *seedAxes, env *secrets) map[string]function.
 
 // FunctionDoc describes a function of expressions.
 type FunctionDoc struct {
-	Name        string
-	Params      []string // names; of one that may be given any number of times, with "..." behind it
-	Description string
+	Name        string   `json:"name"`
+	Params      []string `json:"params,omitempty"` // names; of one that may be given any number of times, with "..." behind it
+	Description string   `json:"description"`
 }
 
 // Functions describes every function, sorted by name.
