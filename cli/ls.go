@@ -3,9 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -13,56 +10,148 @@ import (
 	"anneal/pipeline"
 )
 
+// many is how many instances of a sweep ls lists one by one.
+const many = 8
+
 func (c *command) ls() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls [PIPELINE...]",
 		Short: "List the artifacts of the file's stages, with type, size and digest",
 		Args:  cobra.ArbitraryArgs,
 	}
+	all := cmd.Flags().Bool("all", false, "list every instance of large sweeps")
 	cmd.RunE = func(_ *cobra.Command, names []string) error {
 		graphs, err := c.graphs(names)
 		if err != nil {
 			return err
 		}
-		st := c.store()
-		w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-		enc := json.NewEncoder(c.stdout)
-		enc.SetEscapeHTML(false)
-		if !c.json {
-			fmt.Fprintln(w, "ARTIFACT\tTYPE\tSIZE\tDIGEST")
-		}
+		list := &listing{st: c.store(), sizes: map[store.Digest]int64{}, enc: json.NewEncoder(c.stdout), columns: columns{
+			head: [][]string{{"ARTIFACT", "TYPE", "SIZE", "DIGEST"}}, right: []bool{false, false, true, false}}}
+		list.enc.SetEscapeHTML(false)
 		for _, g := range graphs {
-			for _, s := range g.Plan(st) {
-				for _, o := range s.Node.Stage.Outputs() {
-					name := g.Name + "/" + s.Node.Addr + "." + o.Name
-					b, stored := s.Output(o.Name)
-					switch {
-					case c.json:
-						line := struct {
-							Pipeline string `json:"pipeline"`
-							Addr     string `json:"addr"`
-							Output   string `json:"output"`
-							Type     string `json:"type"`
-							Size     int64  `json:"size,omitempty"`
-							Digest   string `json:"digest,omitempty"`
-						}{g.Name, s.Node.Addr, o.Name, o.Type, b.Size, ""}
-						if stored {
-							line.Digest = b.Digest.String()
-						}
-						if err := enc.Encode(line); err != nil {
-							return err
-						}
-					case stored:
-						fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, o.Type, bytes(b.Size), b.Digest.Short())
-					default:
-						fmt.Fprintf(w, "%s\t%s\t-\t-\n", name, o.Type)
-					}
+			for steps := g.Plan(list.st); len(steps) > 0; {
+				n := 1
+				for n < len(steps) && steps[n].Node.Block == steps[0].Node.Block {
+					n++
+				}
+				block := steps[:n]
+				steps = steps[n:]
+				switch {
+				case c.json:
+					err = list.json(g.Name, block)
+				case n > many && !*all:
+					list.sweep(g.Name, block)
+				default:
+					list.each(g.Name, block)
+				}
+				if err != nil {
+					return err
 				}
 			}
 		}
-		return w.Flush()
+		if c.json {
+			return nil
+		}
+		list.print(c.stdout)
+		var total int64
+		for _, size := range list.sizes {
+			total += size
+		}
+		fmt.Fprintf(c.stdout, "%s, %s\n", count(len(list.sizes), "stored artifact"), bytes(total))
+		return nil
 	}
 	return cmd
+}
+
+// listing is what ls prints.
+type listing struct {
+	st    *store.Store
+	sizes map[store.Digest]int64 // of artifacts that are there; stages may have left equal ones
+	enc   *json.Encoder
+	columns
+}
+
+// state of an artifact.
+const (
+	missing = "-"
+	dropped = "dropped"
+)
+
+// look returns an output of a step, and whether it is "missing", "dropped" or, if it is there, "".
+func (l *listing) look(s pipeline.Step, output string) (store.Blob, string) {
+	b, ok := s.Output(output)
+	switch {
+	case !ok:
+		return b, missing
+	case l.st.Dropped(b):
+		return b, dropped
+	}
+	l.sizes[b.Digest] = b.Size
+	return b, ""
+}
+
+// each adds a line an artifact.
+func (l *listing) each(of string, block []pipeline.Step) {
+	for _, s := range block {
+		for _, o := range s.Node.Stage.Outputs() {
+			line := []string{of + "/" + s.Node.Addr + "." + o.Name, o.Type, missing, missing}
+			switch b, state := l.look(s, o.Name); state {
+			case "":
+				line[2], line[3] = bytes(b.Size), b.Digest.Short()
+			case dropped:
+				line[2], line[3] = dropped, b.Digest.Short()
+			}
+			l.rows = append(l.rows, line)
+		}
+	}
+}
+
+// sweep adds a line an output of a block, for all instances together.
+func (l *listing) sweep(of string, block []pipeline.Step) {
+	for _, o := range block[0].Node.Stage.Outputs() {
+		stored, gone, size := 0, 0, int64(0)
+		for _, s := range block {
+			switch b, state := l.look(s, o.Name); state {
+			case "":
+				stored++
+				size += b.Size
+			case dropped:
+				gone++
+			}
+		}
+		line := []string{fmt.Sprintf("%s/%s[%d points].%s", of, block[0].Node.Block, len(block), o.Name), o.Type, missing, missing}
+		if stored+gone > 0 {
+			line[2], line[3] = bytes(size), fmt.Sprintf("%d stored", stored)
+		}
+		if gone > 0 {
+			line[3] += fmt.Sprintf(", %d dropped", gone)
+		}
+		l.rows = append(l.rows, line)
+	}
+}
+
+func (l *listing) json(of string, block []pipeline.Step) error {
+	for _, s := range block {
+		for _, o := range s.Node.Stage.Outputs() {
+			b, state := l.look(s, o.Name)
+			line := struct {
+				Pipeline string `json:"pipeline"`
+				Addr     string `json:"addr"`
+				Output   string `json:"output"`
+				Type     string `json:"type"`
+				Size     int64  `json:"size,omitempty"`
+				Digest   string `json:"digest,omitempty"`
+				Dropped  bool   `json:"dropped,omitempty"`
+			}{of, s.Node.Addr, o.Name, o.Type, b.Size, "", state == dropped}
+			if state != missing {
+				line.Digest = b.Digest.String()
+			}
+			if err := l.enc.Encode(line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // bytes prints a size as 812 B, 3.2 kB or 1.4 GB.
@@ -78,102 +167,4 @@ func bytes(n int64) string {
 		f, unit = f/1000, next
 	}
 	return fmt.Sprintf("%.1f %s", f, unit)
-}
-
-func (c *command) show() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "show ADDR",
-		Short: "Show a stage's result: what it depends on, what it left, how long it took",
-		Args:  cobra.ExactArgs(1),
-	}
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		found, err := c.find(args[0])
-		if err != nil {
-			return err
-		}
-		for _, f := range found {
-			if f.step.Result == nil {
-				return fmt.Errorf("%s has no stored result; run %s first", f.step.Node.Addr, f.graph.Name)
-			}
-			if err := c.showResult(f); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	return cmd
-}
-
-func (c *command) showResult(f found) error {
-	res := f.step.Result
-	if c.json {
-		enc := json.NewEncoder(c.stdout)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(struct {
-			Pipeline string        `json:"pipeline"`
-			Addr     string        `json:"addr"`
-			Key      store.Digest  `json:"key"`
-			Result   *store.Result `json:"result"`
-		}{f.graph.Name, f.step.Node.Addr, f.step.Key, res})
-	}
-	fmt.Fprintf(c.stdout, "%s/%s\nkey %s\n", f.graph.Name, f.step.Node.Addr, f.step.Key)
-	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nDepends on")
-	for _, fact := range res.Key {
-		fmt.Fprintf(w, "  %s\t%s\t%s\n", fact.Kind, fact.Name, fact.Value)
-	}
-	fmt.Fprintln(w, "\nLeft")
-	for _, o := range f.step.Node.Stage.Outputs() {
-		b := res.Outputs[o.Name]
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", o.Name, b.Type, bytes(b.Size), b.Digest)
-	}
-	fmt.Fprintf(w, "\nTook %s", duration(res.Made.Seconds))
-	if res.Made.Log != nil {
-		fmt.Fprintf(w, "; its log is object %s", res.Made.Log.Digest.Short())
-	}
-	fmt.Fprintln(w)
-	return w.Flush()
-}
-
-// found is a node that an address names.
-type found struct {
-	graph *pipeline.Graph
-	step  pipeline.Step
-}
-
-// find returns the nodes that addr names: PIPELINE/ADDR, or ADDR where one pipeline has it; kind.name means every
-// instance of a swept block.
-func (c *command) find(addr string) ([]found, error) {
-	config, err := c.load()
-	if err != nil {
-		return nil, err
-	}
-	names := config.Pipelines
-	if p, rest, ok := strings.Cut(addr, "/"); ok && slices.Contains(names, p) {
-		names, addr = []string{p}, rest
-	}
-	graphs, err := config.Graphs(names)
-	if err != nil {
-		return nil, err
-	}
-	var all []found
-	var known []string
-	pipelines := map[string]bool{}
-	st := c.store()
-	for _, g := range graphs {
-		for _, s := range g.Plan(st) {
-			known = append(known, s.Node.Addr)
-			if s.Node.Addr == addr || s.Node.Block == addr {
-				all = append(all, found{g, s})
-				pipelines[g.Name] = true
-			}
-		}
-	}
-	if len(all) == 0 {
-		return nil, usagef("no stage has the address %s; `anneal ls` lists those there are.%s", addr, pipeline.Nearest(addr, known))
-	}
-	if len(pipelines) > 1 {
-		return nil, usagef("%s is in several pipelines: write PIPELINE/%s", addr, addr)
-	}
-	return all, nil
 }

@@ -12,6 +12,42 @@ import (
 	"anneal/artifacts/store"
 )
 
+// Match returns the nodes of graphs that a pattern of addresses names. It has to name some.
+func Match(graphs []*Graph, pattern string) (map[*Node]bool, error) {
+	return match(graphs, "", []string{pattern})
+}
+
+// Match returns the addresses of results of the run, of this or an earlier one, that a pattern names, in their order.
+func (r *Record) Match(pattern string) ([]string, error) {
+	g := &Graph{Name: r.Pipeline}
+	for addr := range r.Reached() {
+		block, point, err := ParseAddr(addr)
+		if err != nil {
+			return nil, err
+		}
+		g.Nodes = append(g.Nodes, &Node{Addr: addr, Block: block, Point: point})
+	}
+	nodes, err := g.Match(pattern)
+	var addrs []string
+	for _, n := range nodes {
+		addrs = append(addrs, n.Addr)
+	}
+	return addrs, err
+}
+
+// Inputs lists the artifacts that n reads, each once, in the order of its fields.
+func (n *Node) Inputs() []Ref {
+	var all []Ref
+	seen := map[Ref]bool{}
+	for _, in := range n.inputs {
+		if !seen[in.ref] {
+			seen[in.ref] = true
+			all = append(all, in.ref)
+		}
+	}
+	return all
+}
+
 // Place is where a key stood: an address of a pipeline, in a run.
 type Place struct {
 	Run  *Record
