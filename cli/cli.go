@@ -57,6 +57,16 @@ type command struct {
 // Main runs the program and returns its exit code.
 func Main(ctx context.Context, app App, args []string, stdout, stderr io.Writer) int {
 	c := &command{app: app, stdout: stdout, stderr: stderr}
+	root := c.commands()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	return c.code(cmd, err)
+}
+
+// commands makes the tree of commands.
+func (c *command) commands() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "anneal",
 		Short:         "Language-model experiments, declared in HCL and rerun only where something changed",
@@ -72,9 +82,6 @@ func Main(ctx context.Context, app App, args []string, stdout, stderr io.Writer)
 		},
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	flags := root.PersistentFlags()
 	flags.StringVarP(&c.dir, "directory", "C", "", "work in `DIR`")
@@ -90,7 +97,12 @@ func Main(ctx context.Context, app App, args []string, stdout, stderr io.Writer)
 		c.run(),
 		c.ls(),
 		c.show(),
+		c.cat(),
 		c.export(),
+		c.bundle(),
+		c.open(),
+		c.schema(),
+		c.completion(),
 	)
 	for _, cmd := range root.Commands() {
 		args := cmd.Args
@@ -100,12 +112,15 @@ func Main(ctx context.Context, app App, args []string, stdout, stderr io.Writer)
 			}
 			return nil
 		}
+		c.complete(cmd)
 	}
-	return c.code(root.ExecuteContext(ctx))
+	c.completeFlags(root, flags)
+	arrange(root)
+	return root
 }
 
-// code says an error and returns the exit code that goes with it.
-func (c *command) code(err error) int {
+// code says the error that cmd ended with and returns the exit code that goes with it.
+func (c *command) code(cmd *cobra.Command, err error) int {
 	var code exit
 	var invalid *pipeline.InvalidError
 	var usage usageError
@@ -118,7 +133,7 @@ func (c *command) code(err error) int {
 		invalid.Print(c.stderr, c.width(), c.color(c.stderr))
 		return exitInvalid
 	case errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command"):
-		fmt.Fprintf(c.stderr, "Error: %s\nRun 'anneal --help' for usage.\n", err)
+		fmt.Fprintf(c.stderr, "Error: %s\nRun '%s --help' for usage.\n", err, cmd.CommandPath())
 		return exitInvalid
 	}
 	fmt.Fprintf(c.stderr, "Error: %s\n", err)

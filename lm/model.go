@@ -8,13 +8,13 @@ import (
 // Model is the shape of a transformer. Layers have no biases; norms are RMSNorm before each sublayer, positions rotary (halves of a head
 // paired), the feed-forward SwiGLU.
 type Model struct {
-	Family    string  `hcl:"family,optional" values:"llama" doc:"RMSNorm before each sublayer, rotary positions, SwiGLU, no biases"`
-	Layers    int     `hcl:"layers" doc:"at least 1"`
-	Width     int     `hcl:"width" doc:"of the residual stream; heads times an even head dimension"`
-	Heads     int     `hcl:"heads" doc:"query heads"`
+	Family    string  `hcl:"family,optional" values:"llama" doc:"architecture; llama: RMSNorm before each sublayer, rotary positions, SwiGLU, no biases"`
+	Layers    int     `hcl:"layers" doc:"pairs of attention and feed-forward, at least 1"`
+	Width     int     `hcl:"width" doc:"numbers at each position of the residual stream; heads times an even head dimension"`
+	Heads     int     `hcl:"heads" doc:"of attention, by their queries; they divide the width"`
 	KVHeads   int     `hcl:"kv_heads,optional" doc:"key and value heads, a divisor of heads; 0: as many as heads"`
-	FF        int     `hcl:"ff" doc:"width of the feed-forward"`
-	Tied      bool    `hcl:"tied,optional" doc:"the output matrix is the embedding, transposed"`
+	FF        int     `hcl:"ff" doc:"width of the feed-forward, at least 1"`
+	Tied      bool    `hcl:"tied,optional" doc:"whether the output matrix is the embedding, transposed"`
 	NormEps   float64 `hcl:"norm_eps,optional" doc:"added to the mean square, above 0 and below 1"`
 	RopeTheta float64 `hcl:"rope_theta,optional" doc:"base of the rotary frequencies, above 1"`
 }

@@ -8,9 +8,9 @@ import (
 
 // Schedule is the learning rate over a training: a linear warmup to the peak, then its shape.
 type Schedule struct {
-	Shape       string  `hcl:"shape,optional" values:"cosine,linear,constant" doc:"after the warmup"`
-	Warmup      float64 `hcl:"warmup,optional" doc:"share of all steps, from 0 to 1"`
-	WarmupSteps int     `hcl:"warmup_steps,optional" doc:"or in steps"`
+	Shape       string  `hcl:"shape,optional" values:"cosine,linear,constant" doc:"how the learning rate falls after the warmup"`
+	Warmup      float64 `hcl:"warmup,optional" doc:"share of all steps in which it rises to its peak, from 0 to 1"`
+	WarmupSteps int     `hcl:"warmup_steps,optional" doc:"the same in steps, in place of warmup"`
 	Final       float64 `hcl:"final,optional" doc:"share of the peak that remains at the last step, from 0 to 1; without effect on a constant shape"`
 }
 

@@ -41,7 +41,7 @@ type Finetune struct {
 
 	Epochs int   `hcl:"epochs,optional" doc:"times that all examples are read, at least 1"`
 	Batch  int   `hcl:"batch,optional" doc:"examples of a step, at least 1"`
-	Seed   int64 `hcl:"seed,optional" doc:"of the order of the examples"`
+	Seed   int64 `hcl:"seed,optional" doc:"what the order of the examples is drawn from"`
 
 	AdamW    lm.AdamW    `hcl:"adamw,block" doc:"the optimizer, which starts anew"`
 	Schedule lm.Schedule `hcl:"schedule,block" doc:"the learning rate over the training: a linear warmup to its peak, then a shape"`

@@ -42,7 +42,7 @@ type Pretrain struct {
 	MaxEpochs float64 `hcl:"max_epochs,optional" doc:"refuses a training that repeats its data more often; 0: no limit"`
 	Context   int     `hcl:"context" doc:"positions of a sequence, at least 1"`
 	Batch     int     `hcl:"batch" doc:"sequences of a step, at least 1"`
-	Seed      int64   `hcl:"seed,optional" doc:"of the initial weights and of the order of the data"`
+	Seed      int64   `hcl:"seed,optional" doc:"what the initial weights and the order of the data are drawn from"`
 
 	Model    lm.Model    `hcl:"model,block" doc:"the shape of the transformer"`
 	AdamW    lm.AdamW    `hcl:"adamw,block" doc:"the optimizer"`
@@ -59,7 +59,7 @@ type Save struct {
 // Evaluate tells when the validation loss is measured, and on how much. It is always measured after the last step and
 // at save points, on the same blocks, which are spread evenly over the validation tokens.
 type Evaluate struct {
-	Every  int `hcl:"every,optional" doc:"steps; 0: not in between"`
+	Every  int `hcl:"every,optional" doc:"how many steps lie between; 0: none in between"`
 	Tokens int `hcl:"tokens,optional" doc:"how many to measure on, at most; one sequence at least"`
 }
 

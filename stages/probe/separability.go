@@ -28,7 +28,7 @@ const (
 type Separability struct {
 	Examples    pipeline.Ref `hcl:"examples" artifact:"passages" doc:"with their classes"`
 	Pool        []string     `hcl:"pool,optional" values:"mean,last" doc:"how the states of a passage's positions become one vector: their mean, or the last one"`
-	Standardise bool         `hcl:"standardise,optional" doc:"features by the mean and deviation of the training split"`
+	Standardise bool         `hcl:"standardise,optional" doc:"whether features are scaled by the mean and deviation of the training split"`
 }
 
 // penalties are tried from the strongest on, each fit starting where the one before ended. A decade apart, they span

@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"anneal/pipeline"
+)
+
+func (c *command) completion() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "completion bash|zsh|fish",
+		Short: "Print a script that completes commands, addresses and names in a shell",
+		Long: `Print a script that completes commands, pipelines, addresses, runs and flags in a shell. To have it in every new
+shell, put one of these lines into the shell's startup file:
+
+  bash   source <(anneal completion bash)
+  zsh    source <(anneal completion zsh)      # after compinit
+  fish   anneal completion fish | source`,
+		Example: "  source <(anneal completion bash)",
+		Args:    cobra.ExactArgs(1),
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		switch args[0] {
+		case "bash":
+			return cmd.Root().GenBashCompletionV2(c.stdout, true)
+		case "zsh":
+			return cmd.Root().GenZshCompletion(c.stdout)
+		case "fish":
+			return cmd.Root().GenFishCompletion(c.stdout, true)
+		}
+		return usagef("completion takes bash, zsh or fish, not %s", args[0])
+	}
+	return cmd
+}
+
+// complete lets the shell complete a command's arguments and flags by their placeholders: what help prints as ADDR is
+// an address, bash|zsh|fish one of these words.
+func (c *command) complete(cmd *cobra.Command) {
+	words := strings.Fields(cmd.Use)[1:]
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		i := len(args)
+		if i >= len(words) {
+			if len(words) == 0 || !strings.Contains(words[len(words)-1], "...") {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			i = len(words) - 1
+		}
+		return c.candidates(strings.Trim(words[i], "[].…"), typed, args)
+	}
+	c.completeFlags(cmd, cmd.Flags())
+}
+
+func (c *command) completeFlags(cmd *cobra.Command, flags *pflag.FlagSet) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		placeholder, _ := pflag.UnquoteUsage(f)
+		if placeholder == "" || f.Value.Type() == "bool" {
+			return
+		}
+		err := cmd.RegisterFlagCompletionFunc(f.Name, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+			return c.candidates(placeholder, typed, nil)
+		})
+		if err != nil {
+			panic(err)
+		}
+	})
+}
+
+// candidates lists what may stand in a placeholder's place. Of a file that is wrong it lists what can be read, and it
+// says nothing: nobody wants a diagnostic amid the line that they type.
+func (c *command) candidates(placeholder, typed string, given []string) ([]string, cobra.ShellCompDirective) {
+	if c.dir != "" && os.Chdir(c.dir) != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var all []string
+	directive := cobra.ShellCompDirectiveNoFileComp
+	for word := range strings.SplitSeq(placeholder, "|") {
+		switch word, _, _ := strings.Cut(word, "["); word {
+		case "PIPELINE":
+			if config, err := c.load(); err == nil {
+				all = append(all, config.Pipelines...)
+			}
+		case "ADDR":
+			addresses := c.addresses(typed)
+			if !strings.Contains(typed, "[") && len(addresses) > 0 {
+				directive |= cobra.ShellCompDirectiveNoSpace // a point may follow
+			}
+			all = append(all, addresses...)
+		case "RUN":
+			all = append(all, c.runNames()...)
+		case "KIND", "BLOCK", "FUNCTION":
+			all = append(all, c.topics(word)...)
+		case "DIR":
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		case "FILE", "BUNDLE":
+			return nil, cobra.ShellCompDirectiveDefault
+		case "NAME=VALUE":
+			all, directive = append(all, c.variables()...), directive|cobra.ShellCompDirectiveNoSpace
+		default:
+			if word == strings.ToLower(word) {
+				all = append(all, word)
+			}
+		}
+	}
+	return slices.DeleteFunc(all, func(s string) bool { return !strings.HasPrefix(s, typed) || slices.Contains(given, s) }), directive
+}
+
+// addresses lists the blocks of the file's stages, and once one is spelled out up to its bracket the instances of it.
+func (c *command) addresses(typed string) []string {
+	config, err := c.load()
+	if err != nil {
+		return nil
+	}
+	names, prefix := config.Pipelines, ""
+	if p, _, found := strings.Cut(typed, "/"); found && slices.Contains(names, p) {
+		names, prefix = []string{p}, p+"/"
+	}
+	block, _, instances := strings.Cut(strings.TrimPrefix(typed, prefix), "[")
+	var all []string
+	for _, name := range names {
+		if !instances {
+			all = append(all, config.Blocks(name)...)
+			continue
+		}
+		if !slices.Contains(config.Blocks(name), block) {
+			continue
+		}
+		graphs, err := config.Graphs([]string{name})
+		if err != nil {
+			continue
+		}
+		for _, n := range graphs[0].Nodes {
+			if n.Block == block {
+				all = append(all, n.Addr)
+			}
+		}
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	for i := range all {
+		all[i] = prefix + all[i]
+	}
+	if prefix == "" && !instances && len(names) > 1 {
+		for _, name := range names {
+			all = append(all, name+"/")
+		}
+	}
+	return all
+}
+
+// topics lists what schema describes.
+func (c *command) topics(what string) []string {
+	var all []string
+	s := c.describe()
+	switch what {
+	case "KIND":
+		for _, k := range s.Kinds {
+			all = append(all, k.Name+"\t"+firstSentence(k.Description))
+		}
+	case "BLOCK":
+		for _, b := range append(append(slices.Clone(s.Blocks), s.Stage), s.Executors...) {
+			all = append(all, b.Name+"\t"+firstSentence(b.Description))
+		}
+	case "FUNCTION":
+		for _, f := range s.Functions {
+			all = append(all, f.Name+"\t"+firstSentence(f.Description))
+		}
+	}
+	return all
+}
+
+// runNames lists the names of runs, then the ids of the newest ones.
+func (c *command) runNames() []string {
+	const newest = 20
+	var names, ids []string
+	for i, r := range pipeline.Runs(c.store()) {
+		if r.Name != "" && !slices.Contains(names, r.Name) {
+			names = append(names, r.Name+"\t"+r.Pipeline)
+		}
+		if i < newest {
+			ids = append(ids, r.ID+"\t"+r.Pipeline)
+		}
+	}
+	return append(append(names, "last"), ids...)
+}
+
+// variables lists the file's, each up to its value.
+func (c *command) variables() []string {
+	config, err := c.load()
+	if err != nil {
+		return nil
+	}
+	var all []string
+	for _, name := range config.Variables() {
+		all = append(all, name+"=")
+	}
+	return all
+}

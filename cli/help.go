@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"slices"
+
+	"github.com/spf13/cobra"
+)
+
+// groups are the headings of help, with the commands under each in the order in which one comes to need them.
+var groups = []struct {
+	id, title string
+	commands  []string
+}{
+	{"write", "Write and check a study:", []string{"init", "fmt", "validate", "schema", "doctor"}},
+	{"run", "Run it:", []string{"plan", "run", "replicate", "serve"}},
+	{"ask", "Ask about runs and results:", []string{"runs", "show", "why", "diff", "lineage", "graph", "ls", "cat", "table"}},
+	{"share", "Hand results on:", []string{"export", "bundle", "open"}},
+	{"care", "Take care of the store:", []string{"verify", "accept", "keep", "drop", "gc"}},
+	{"tools", "For tools:", []string{"lsp", "bench", "completion", "help"}},
+}
+
+// arrange puts commands under their headings, in order.
+func arrange(root *cobra.Command) {
+	cobra.EnableCommandSorting = false
+	commands := root.Commands()
+	root.RemoveCommand(commands...)
+	for _, g := range groups {
+		for _, name := range g.commands {
+			i := slices.IndexFunc(commands, func(c *cobra.Command) bool { return c.Name() == name })
+			if i >= 0 {
+				if commands[i].GroupID = g.id; !root.ContainsGroup(g.id) {
+					root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+				}
+				root.AddCommand(commands[i])
+				commands = slices.Delete(commands, i, i+1)
+			}
+		}
+	}
+	root.AddCommand(commands...) // new ones, until they have a heading
+	root.SetHelpCommandGroupID("tools")
+}

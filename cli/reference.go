@@ -1,0 +1,221 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"anneal/pipeline"
+)
+
+// Reference returns the pages of docs/reference by their names, made of what the program itself goes by: kinds, blocks
+// and functions as they are decoded, commands as they are parsed.
+func Reference(app App) map[string]string {
+	c := &command{app: app, stdout: io.Discard, stderr: io.Discard}
+	return reference(c.describe(), c.commands())
+}
+
+const generated = "<!-- Made by `make reference` from the code. Edit the descriptions there. -->\n\n"
+
+func reference(s *pipeline.Schema, root *cobra.Command) map[string]string {
+	pages := map[string]string{
+		"README.md":    indexPage(s),
+		"blocks.md":    blocksPage(s),
+		"functions.md": functionsPage(s),
+		"commands.md":  commandsPage(root),
+	}
+	for _, k := range s.Kinds {
+		pages[k.Name+".md"] = kindPage(k)
+	}
+	for name, text := range pages {
+		pages[name] = generated + text
+	}
+	return pages
+}
+
+func indexPage(s *pipeline.Schema) string {
+	var b strings.Builder
+	fmt.Fprint(&b, "# Reference\n\nWhat a file may say, and what the program can do. `anneal schema NAME` shows the same in a terminal; `anneal schema --json` is all of it for programs.\n\n")
+	fmt.Fprint(&b, "| kind of stage | |\n|---|---|\n")
+	for _, k := range s.Kinds {
+		fmt.Fprintf(&b, "| [%s](%s.md) | %s |\n", k.Name, k.Name, inCell(firstSentence(k.Description)))
+	}
+	fmt.Fprint(&b, "\nWhat every stage takes besides, and what else stands in a file: [blocks](blocks.md). In expressions: [functions](functions.md). In a terminal: [commands](commands.md).\n\n")
+	fmt.Fprint(&b, "On these pages an attribute without a default is required, or unset where it is marked \"—\". An `integer` is a number without a fraction.\nAn attribute that reads an artifact takes those of the types named, and a `source` is the path of a file or a function such as `gofile(...)`.\n")
+	return b.String()
+}
+
+func kindPage(k pipeline.KindDoc) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s\n", k.Name, k.Description)
+	for _, e := range k.Examples {
+		fmt.Fprintf(&b, "\n```hcl\n%s\n```\n", e)
+	}
+	fmt.Fprint(&b, "\n## Attributes\n")
+	var before []said
+	bodySection(&b, 3, "", k.BodyDoc, &before)
+	fmt.Fprint(&b, "\n## Outputs\n\n| output | type | |\n|---|---|---|\n")
+	for _, o := range k.Outputs {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", o.Name, o.Type, inCell(o.Doc))
+	}
+	fmt.Fprintf(&b, "\nWhat every stage takes besides: [stage](blocks.md#stage). Version %d of the kind, which is part of its keys.\n", k.Version)
+	return b.String()
+}
+
+// bodySection writes a table of attributes, then a section for each block.
+func bodySection(b *strings.Builder, level int, path string, d pipeline.BodyDoc, before *[]said) {
+	if len(d.Attributes) > 0 {
+		fmt.Fprint(b, "\n| attribute | type | default | |\n|---|---|---|---|\n")
+		for _, a := range d.Attributes {
+			value := "—"
+			switch {
+			case a.Required:
+				value = "required"
+			case a.Default != "":
+				value = code(a.Default)
+			}
+			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", a.Name, inCell(attributeType(a)), value, inCell(attributeText(a)))
+		}
+	}
+	for _, inner := range d.Blocks {
+		at := strings.TrimPrefix(path+"."+inner.Name, ".")
+		title := "`" + at + "`"
+		if inner.Label != "" {
+			title = fmt.Sprintf("`%s %q`", at, inner.Label)
+		}
+		fmt.Fprintf(b, "\n%s %s\n\n%s.", strings.Repeat("#", level), title, capital(inner.Description))
+		fmt.Fprintf(b, " *%s*\n", capital(occurs(inner.Occurs)+"."))
+		if first := remember(before, at, inner.BodyDoc); first != "" {
+			fmt.Fprintf(b, "\nTakes what `%s` takes, above.\n", first)
+			continue
+		}
+		bodySection(b, level, at, inner.BodyDoc, before)
+	}
+}
+
+// attributeText is what an attribute's row says of it.
+func attributeText(a pipeline.AttributeDoc) string {
+	text := a.Description
+	if len(a.Values) > 0 {
+		words := make([]string, len(a.Values))
+		for i, w := range a.Values {
+			words[i] = code(fmt.Sprintf("%q", w))
+		}
+		text += ": " + strings.Join(words, ", ")
+	}
+	if a.Points {
+		text += "; their sweep points enter the key too"
+	}
+	return text
+}
+
+// inCell makes text fit for a table's cell.
+func inCell(s string) string { return strings.ReplaceAll(s, "|", "\\|") }
+
+// code marks a literal, for a table's cell too.
+func code(s string) string { return "`" + inCell(s) + "`" }
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func blocksPage(s *pipeline.Schema) string {
+	var b strings.Builder
+	fmt.Fprint(&b, "# Blocks\n\nWhat stands at the top of a file, and what every stage takes. [Language](../language.md) tells how they work together.\n")
+	for _, block := range append(append([]pipeline.BlockDoc{}, s.Blocks...), s.Stage) {
+		topSection(&b, block)
+	}
+	if len(s.Executors) > 0 {
+		fmt.Fprint(&b, "\n# Executors\n\nKinds of `executor` blocks, by their labels.\n")
+		for _, e := range s.Executors {
+			topSection(&b, e)
+		}
+	}
+	return b.String()
+}
+
+func topSection(b *strings.Builder, block pipeline.BlockDoc) {
+	fmt.Fprintf(b, "\n## %s\n\n%s.\n", block.Name, capital(block.Description))
+	bodySection(b, 3, block.Name, block.BodyDoc, new([]said))
+}
+
+func functionsPage(s *pipeline.Schema) string {
+	var b strings.Builder
+	fmt.Fprint(&b, "# Functions\n\nOf expressions, in files. None depends on time or chance; `name...` takes any number of arguments.\n\n| function | |\n|---|---|\n")
+	for _, f := range s.Functions {
+		fmt.Fprintf(&b, "| %s | %s |\n", code(signature(f)), inCell(strings.ReplaceAll(f.Description, "\n", " ")))
+	}
+	return b.String()
+}
+
+func commandsPage(root *cobra.Command) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Commands\n\n%s.\n\nEvery command takes\n\n", root.Short)
+	flagTable(&b, root.PersistentFlags())
+	fmt.Fprint(&b, "\nand `--help`. It exits with 0: done; 1: a stage or the world failed; 2: changes are due, where `plan --detailed-exitcode` asks; 3: a file or the command line is wrong, and nothing ran.\n")
+	for _, g := range root.Groups() {
+		fmt.Fprintf(&b, "\n## %s\n", strings.TrimSuffix(g.Title, ":"))
+		for _, cmd := range root.Commands() {
+			if cmd.GroupID == g.ID && !cmd.Hidden {
+				commandSection(&b, cmd)
+			}
+		}
+	}
+	return b.String()
+}
+
+func commandSection(b *strings.Builder, cmd *cobra.Command) {
+	usage := strings.TrimSuffix(cmd.UseLine(), " [flags]")
+	fmt.Fprintf(b, "\n### %s\n\n", cmd.Name())
+	if strings.TrimSpace(usage) != "anneal "+cmd.Name() {
+		fmt.Fprintf(b, "`%s`\n\n", usage)
+	}
+	about := cmd.Long
+	if about == "" {
+		about = cmd.Short + "."
+	}
+	fmt.Fprintf(b, "%s\n", strings.TrimSpace(about))
+	if cmd.Example != "" {
+		fmt.Fprintf(b, "\n```sh\n%s\n```\n", dedent(cmd.Example))
+	}
+	if cmd.LocalNonPersistentFlags().HasAvailableFlags() {
+		fmt.Fprintln(b)
+		flagTable(b, cmd.LocalNonPersistentFlags())
+	}
+}
+
+// dedent takes the indentation off that help prints examples with.
+func dedent(s string) string {
+	lines := strings.Split(strings.Trim(s, "\n"), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimPrefix(lines[i], "  ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+func flagTable(b *strings.Builder, flags *pflag.FlagSet) {
+	fmt.Fprint(b, "| flag | |\n|---|---|\n")
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden || f.Name == "help" {
+			return
+		}
+		placeholder, usage := pflag.UnquoteUsage(f)
+		name := "--" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", " + name
+		}
+		if placeholder != "" {
+			name += " " + placeholder
+		}
+		if d := f.DefValue; d != "" && d != "false" && d != "[]" && d != "0" && f.Name != "jobs" {
+			usage += fmt.Sprintf(" (default %s)", d)
+		}
+		fmt.Fprintf(b, "| %s | %s |\n", code(name), inCell(usage))
+	})
+}
