@@ -16,10 +16,14 @@ type fileBlocks struct {
 type variableArguments struct {
 	Name        string         `hcl:"name,label"`
 	Type        hcl.Expression `hcl:"type,optional" type:"type" doc:"string, number, bool, list(number), map(string), object({...}) and so on; any value, where there is none"`
-	Default     hcl.Expression `hcl:"default,optional" type:"any" doc:"its value where nobody sets it; without one, it must be set"`
+	Fallback    hcl.Expression `hcl:"default,optional" type:"any" doc:"its value where nobody sets it; without one, it must be set"`
+	Nullable    bool           `hcl:"nullable,optional" doc:"false: null stands for the default"`
 	Description string         `hcl:"description,optional" doc:"what it is for"`
 	Validation  []validation   `hcl:"validation,block" doc:"a rule that its value must meet"`
 }
+
+// Default returns what a variable block says where it says nothing.
+func (variableArguments) Default() variableArguments { return variableArguments{Nullable: true} }
 
 type validation struct {
 	Condition    hcl.Expression `hcl:"condition" type:"bool" doc:"true for the values that will do"`

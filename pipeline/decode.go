@@ -3,86 +3,95 @@ package pipeline
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/gohcl"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/gocty"
 )
 
-// decoder fills a stage's struct from a block's body. gohcl names the schema; the values are decoded here because a
-// field may hold an artifact or a source, because null means unset, and because every field's place is kept.
+// decoder fills a struct from a block's body, whose shape has been checked. The values are decoded here and not by gohcl
+// because a field may hold an artifact or a source, because null means unset, and because every field's place is kept.
 type decoder struct {
-	ctx     *hcl.EvalContext
+	value   func(*hclsyntax.Attribute) (cty.Value, hcl.Diagnostics)
+	dir     string // which paths of local files are relative to
 	node    *Node
-	words   []error         // fields that hold a word which they do not take
-	unknown map[string]bool // fields whose value builds on something that is wrong, and has been said to be
+	guarded func(*field) bool // whether a field must not hold secrets
+	words   []error           // fields that hold a word which they do not take
+	unknown map[string]bool   // fields whose value builds on something that is wrong, and has been said to be
 }
 
 // body decodes a body into a struct that holds its defaults. path is the block's HCL name, "" at the top.
-func (d *decoder) body(body hcl.Body, into reflect.Value, path string) hcl.Diagnostics {
-	schema, _ := gohcl.ImpliedBodySchema(into.Interface())
-	content, diags := body.Content(schema)
-	if content == nil {
-		return diags
-	}
-	for _, f := range fieldsOf(into.Type()) {
-		v := into.FieldByIndex(f.index)
-		at := join(path, f.name)
+func (d *decoder) body(body *hclsyntax.Body, into reflect.Value, path string) (diags hcl.Diagnostics) {
+	fields := fieldsOf(into.Type())
+	for i := range fields {
+		f := &fields[i]
 		switch f.role {
 		case attribute:
-			attr, ok := content.Attributes[f.name]
-			if !ok {
-				continue
+			if a, ok := body.Attributes[f.name]; ok && into.FieldByIndex(f.index).Kind() != reflect.Interface { // else an expression, read elsewhere
+				diags = append(diags, d.assign(into.FieldByIndex(f.index), f, a, join(path, f.name))...)
 			}
-			d.node.fields[at] = attr.Range
-			val, moreDiags := attr.Expr.Value(d.ctx)
-			diags = append(diags, moreDiags...)
-			if moreDiags.HasErrors() {
-				continue
-			}
-			if !val.IsWhollyKnown() {
-				d.unknown[at] = true
-				continue
-			}
-			if val.IsNull() { // unset
-				if !f.optional {
-					diags = append(diags, problem(attr.Range, "Missing value", "%s is required and must not be null.", f.name))
-				}
-				continue
-			}
-			if err := d.attribute(v, f, val, at); err != nil {
-				diags = append(diags, problem(attr.Expr.Range(), "Unsuitable value", "%s %s.", at, err))
-				continue
-			}
-			d.words = append(d.words, f.words(v, at)...)
 		case block:
-			var blocks hcl.Blocks
-			for _, b := range content.Blocks {
-				if b.Type == f.name {
-					blocks = append(blocks, b)
-				}
-			}
-			diags = append(diags, d.blocks(blocks, v, at)...)
+			diags = append(diags, d.blocks(body, f.name, into.FieldByIndex(f.index), join(path, f.name))...)
 		}
 	}
 	return diags
 }
 
+// assign decodes an attribute into the field v.
+func (d *decoder) assign(v reflect.Value, f *field, a *hclsyntax.Attribute, at string) hcl.Diagnostics {
+	d.node.fields[at] = a.SrcRange
+	val, diags := d.value(a)
+	if diags.HasErrors() {
+		return diags
+	}
+	if !val.IsWhollyKnown() {
+		d.unknown[at] = true
+		return diags
+	}
+	val, secrets := reveal(val)
+	if secrets != nil && d.guarded(f) {
+		return append(diags, refuse(a.Expr.Range(), at, secrets))
+	}
+	if val.IsNull() { // unset
+		switch {
+		case f.optional:
+		case secrets != nil:
+			diags = append(diags, problem(a.SrcRange, "Missing value", "%s is required, and %s is not set.", f.name, envCalls(secrets)))
+		default:
+			diags = append(diags, problem(a.SrcRange, "Missing value", "%s is required and must not be null.", f.name))
+		}
+		return diags
+	}
+	if err := d.attribute(v, f, val, at); err != nil {
+		text := err.Error()
+		if secrets != nil { // which the error may quote
+			text = "cannot take the value of " + envCalls(secrets)
+		}
+		return append(diags, problem(a.Expr.Range(), "Unsuitable value", "%s %s.", at, text))
+	}
+	d.words = append(d.words, f.words(v, at)...)
+	return diags
+}
+
+// refuse reports secrets in what becomes part of keys, or decides about stages.
+func refuse(at hcl.Range, name string, secrets []string) *hcl.Diagnostic {
+	return problem(at, "A secret out of place", "%s comes from %s, and what the environment holds must not reach keys or results. If it is no secret, declare a variable, which ANNEAL_VAR_name in the environment sets.", name, envCalls(secrets))
+}
+
 // blocks decodes the blocks of one type into the field v: a struct, a pointer to one, or a slice of them.
-func (d *decoder) blocks(blocks hcl.Blocks, v reflect.Value, path string) (diags hcl.Diagnostics) {
+func (d *decoder) blocks(body *hclsyntax.Body, name string, v reflect.Value, path string) (diags hcl.Diagnostics) {
 	if v.Kind() != reflect.Slice {
-		if len(blocks) == 0 {
+		i := slices.IndexFunc(body.Blocks, func(b *hclsyntax.Block) bool { return b.Type == name })
+		if i < 0 {
 			if v.Kind() == reflect.Pointer {
 				v.SetZero()
 			}
 			return nil
-		}
-		if len(blocks) > 1 {
-			return append(diags, problem(blocks[1].DefRange, "Duplicate block", "There is a %s block already, at %s.", blocks[0].Type, place(blocks[0].DefRange)))
 		}
 		if v.Kind() == reflect.Pointer {
 			if v.IsNil() {
@@ -90,35 +99,27 @@ func (d *decoder) blocks(blocks hcl.Blocks, v reflect.Value, path string) (diags
 			}
 			v = v.Elem()
 		}
-		d.node.fields[path] = blocks[0].DefRange
-		return d.body(blocks[0].Body, v, path)
+		d.node.fields[path] = body.Blocks[i].DefRange()
+		return d.body(body.Blocks[i].Body, v, path)
 	}
-	seen := map[string]hcl.Range{}
-	for i, b := range blocks {
+	for _, b := range body.Blocks {
+		if b.Type != name {
+			continue
+		}
 		e := reflect.New(v.Type().Elem()).Elem()
 		if m := e.MethodByName("Default"); m.IsValid() {
 			e.Set(m.Call(nil)[0])
 		}
-		name := strconv.Itoa(i)
+		at := join(path, strconv.Itoa(v.Len()))
 		if len(b.Labels) == 1 {
-			name = b.Labels[0]
-			if strings.Contains(name, ".") { // which parts names in facts
-				diags = append(diags, problem(b.LabelRanges[0], "Unsuitable name", "the name of %s %q must not have a dot.", b.Type, name))
-				continue
-			}
-			if first, twice := seen[name]; twice {
-				diags = append(diags, problem(b.DefRange, "Duplicate block", "There is a %s %q already, at %s.", b.Type, name, place(first)))
-				continue
-			}
-			seen[name] = b.DefRange
+			at = join(path, b.Labels[0])
 			for _, f := range fieldsOf(e.Type()) {
 				if f.role == label {
-					e.FieldByIndex(f.index).SetString(name)
+					e.FieldByIndex(f.index).SetString(b.Labels[0])
 				}
 			}
 		}
-		at := join(path, name)
-		d.node.fields[at] = b.DefRange
+		d.node.fields[at] = b.DefRange()
 		diags = append(diags, d.body(b.Body, e, at)...)
 		v.Set(reflect.Append(v, e))
 	}
@@ -132,7 +133,7 @@ var (
 )
 
 // attribute decodes one value. The error completes the sentence that starts with the field's name.
-func (d *decoder) attribute(v reflect.Value, f field, val cty.Value, at string) error {
+func (d *decoder) attribute(v reflect.Value, f *field, val cty.Value, at string) error {
 	element := v.Type()
 	list := element.Kind() == reflect.Slice
 	if list {
@@ -161,7 +162,7 @@ func (d *decoder) attribute(v reflect.Value, f field, val cty.Value, at string) 
 }
 
 // leaf decodes an artifact or a source and notes it in the node.
-func (d *decoder) leaf(v reflect.Value, f field, val cty.Value, at string) error {
+func (d *decoder) leaf(v reflect.Value, f *field, val cty.Value, at string) error {
 	if v.Type() == fileField {
 		file := File{Source: "file"}
 		switch {
@@ -175,7 +176,7 @@ func (d *decoder) leaf(v reflect.Value, f field, val cty.Value, at string) error
 			return fmt.Errorf("takes the path of a file or a source such as gofile(\"...\"), not %s", describe(val))
 		}
 		v.Set(reflect.ValueOf(file))
-		d.node.files = append(d.node.files, external{field: at, file: file})
+		d.node.files = append(d.node.files, external{field: at, file: file, dir: d.dir})
 		return nil
 	}
 	if val.IsNull() || val.Type() != refType {
@@ -228,8 +229,12 @@ func plainValue(v reflect.Value, val cty.Value) error {
 // describe names a value for an error.
 func describe(v cty.Value) string {
 	switch {
+	case v.ContainsMarked():
+		return "a value of the environment"
 	case v.IsNull():
 		return "null"
+	case has(v, disabledAttr):
+		return v.GetAttr(disabledAttr).EncapsulatedValue().(*disabled).String()
 	case has(v, nodeAttr):
 		n := v.GetAttr(nodeAttr).EncapsulatedValue().(*Node)
 		var outputs []string

@@ -76,6 +76,17 @@ func invalid(files map[string]*hcl.File, diags hcl.Diagnostics) error {
 	return &InvalidError{said, files}
 }
 
+// invalid makes an error of diags, which may quote secrets.
+func (c *Config) invalid(diags hcl.Diagnostics) error {
+	masked := make(hcl.Diagnostics, len(diags))
+	for i, d := range diags {
+		one := *d
+		one.Detail = c.secrets.mask(d.Detail)
+		masked[i] = &one
+	}
+	return invalid(c.files, masked)
+}
+
 // stageAddr is what a diagnostic about one instance of a block carries: the address that its text is to start with.
 type stageAddr string
 

@@ -48,7 +48,7 @@ func (c *Config) identify(x *external) error {
 	x.kind = "file"
 	switch x.file.Source {
 	case "file":
-		x.path = filepath.Join(c.dir, filepath.FromSlash(x.file.Name))
+		x.path = filepath.Join(x.dir, filepath.FromSlash(x.file.Name))
 		if filepath.IsAbs(x.file.Name) {
 			x.path = x.file.Name
 		}

@@ -1,6 +1,12 @@
 package pipeline
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Meta is what a block says about where and how its stages run. It cannot change what they make, so none of it enters
 // a key.
@@ -27,4 +33,80 @@ type Resources struct {
 	GPUs   int
 }
 
-func defaultMeta() Meta { return Meta{Executor: "local", OnFailure: SkipDependents, Keep: -1} }
+// meta reads what the strings of m mean. The error blames fields.
+func (m *stageArguments) meta(c *Config) (Meta, error) {
+	meta := Meta{Executor: "local", Retry: m.Retry, OnFailure: SkipDependents, Keep: -1}
+	var errs []error
+	if m.Executor != "" {
+		meta.Executor = m.Executor
+		if known := c.executorNames(); c.executors[m.Executor] == nil && m.Executor != "local" {
+			errs = append(errs, Errorf("executor", "is %q, which this build does not have; it has %s.%s", m.Executor, strings.Join(known, ", "), strings.TrimSuffix(Nearest(m.Executor, known), ".")))
+		}
+	}
+	if m.OnFailure != "" {
+		meta.OnFailure = m.OnFailure
+	}
+	if m.Retry < 0 {
+		errs = append(errs, Errorf("retry", "must be at least 0, is %d", m.Retry))
+	}
+	var err error
+	if m.Timeout != "" {
+		if meta.Timeout, err = span(m.Timeout); err != nil || meta.Timeout == 0 {
+			errs = append(errs, Errorf("timeout", "takes a time above 0 such as \"90m\" or \"12h\", is %q", m.Timeout))
+		}
+	}
+	if m.Keep != "" {
+		if meta.Keep, err = span(m.Keep); err != nil {
+			errs = append(errs, Errorf("keep", "takes a time such as \"7d\", \"12h\" or \"0\", is %q", m.Keep))
+		}
+	}
+	if r := m.Resources; r != nil {
+		meta.Resources = Resources{Cores: r.Cores, GPUs: r.GPUs}
+		if r.Cores < 0 {
+			errs = append(errs, Errorf("resources.cores", "must be at least 0, is %d", r.Cores))
+		}
+		if r.GPUs < 0 {
+			errs = append(errs, Errorf("resources.gpus", "must be at least 0, is %d", r.GPUs))
+		}
+		if r.Memory != "" {
+			if meta.Resources.Memory, err = ParseBytes(r.Memory); err != nil {
+				errs = append(errs, Errorf("resources.memory", "%s", err))
+			}
+		}
+	}
+	return meta, errors.Join(errs...)
+}
+
+// span reads a length of time: Go's units, and d for days of 24 hours.
+func span(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseFloat(days, 64)
+		if err != nil || !(n >= 0 && n < 100000) {
+			return 0, fmt.Errorf("%q is no number of days", days)
+		}
+		return time.Duration(n * float64(24*time.Hour)), nil
+	}
+	d, err := time.ParseDuration(text)
+	if err == nil && d < 0 {
+		err = fmt.Errorf("%s is negative", text)
+	}
+	return d, err
+}
+
+// units of sizes, in bytes.
+var units = map[string]float64{
+	"B":  1,
+	"kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+	"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
+}
+
+// ParseBytes reads a size such as 4GiB or 500MB. The error completes a sentence that starts with what takes it.
+func ParseBytes(text string) (int64, error) {
+	number := strings.TrimRight(text, "BKMGTik ")
+	n, err := strconv.ParseFloat(number, 64)
+	unit, known := units[strings.TrimSpace(text[len(number):])]
+	if size := n * unit; err == nil && known && size >= 0 && size < 1<<62 {
+		return int64(size), nil
+	}
+	return 0, fmt.Errorf("takes a size such as \"4GiB\" or \"500MB\", is %q", text)
+}

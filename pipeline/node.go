@@ -17,6 +17,7 @@ type Graph struct {
 	Nodes []*Node
 
 	config *Config
+	scope  *scope // of what is evaluated only when it is asked for
 	whole  *Graph // what this graph is a selection of, nil where it is none
 }
 
@@ -50,6 +51,7 @@ type input struct {
 type external struct {
 	field string
 	file  File
+	dir   string // which the path of a local file is relative to
 	kind  string // of its fact: "file", whose value is a content digest, or a source that pins more than bytes
 	value string
 	path  string // of a file

@@ -97,6 +97,8 @@ func steps(name string, v cty.Value) (all []step, list bool, err error) {
 	switch {
 	case v.IsNull():
 		return nil, false, fmt.Errorf("%s is null; %s", name, axisIs)
+	case has(v, disabledAttr):
+		return nil, false, fmt.Errorf("%s is a block that is not there: %s", name, describe(v))
 	case has(v, nodeAttr) && !has(v, pointAttr):
 		return nil, false, fmt.Errorf("%s is %s, which has no for_each; %s", name, v.GetAttr(nodeAttr).EncapsulatedValue().(*Node).Block, axisIs)
 	case has(v, pointAttr):
@@ -331,6 +333,8 @@ func instances(v cty.Value) ([]instance, error) {
 	switch {
 	case v.IsNull():
 		return nil, fmt.Errorf("for_each is null; %s", takes)
+	case has(v, disabledAttr):
+		return nil, fmt.Errorf("for_each is a block that is not there: %s", describe(v))
 	case has(v, nodeAttr) || has(v, pointAttr):
 		return nil, fmt.Errorf("for_each is a single block, not a sweep; %s", takes)
 	case ty.IsTupleType() || ty.IsListType():

@@ -1,0 +1,200 @@
+package pipeline
+
+import (
+	"errors"
+	"reflect"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// disabledAttr is what a single block that is not enabled has instead of outputs.
+const disabledAttr = "(disabled)"
+
+var disabledType = cty.Capsule("disabled block", reflect.TypeFor[disabled]())
+
+// stageBlock is a stage's block while its instances are decoded.
+type stageBlock struct {
+	*item
+	kind   *Kind
+	ctx    *hcl.EvalContext
+	flawed bool // what it says is wrong for every instance, and has been said
+
+	varies map[*hclsyntax.Attribute]bool // whether an attribute refers to each
+	same   map[*hclsyntax.Attribute]cty.Value
+}
+
+// stage decodes the block of it into its nodes, and into the value by which other blocks see it: unknown where something
+// is wrong with the block, or with what it builds on.
+func (it *item) stage() (cty.Value, []*Node, hcl.Diagnostics) {
+	b := &stageBlock{item: it, kind: it.scope.config().kinds[it.block.Type], ctx: it.context(), varies: map[*hclsyntax.Attribute]bool{}, same: map[*hclsyntax.Attribute]cty.Value{}}
+	shape := shapeOf(structOf(b.kind.New()).Type(), reflect.TypeFor[stageArguments]())
+	diags := shape.check(it.block.Body, it.at)
+	b.flawed = diags.HasErrors()
+	b.sort(it.block.Body)
+
+	body := it.block.Body.Attributes
+	forEach, swept := body["for_each"]
+	if enabled := body["enabled"]; enabled != nil && !b.varies[enabled] {
+		on, known, moreDiags := b.enabled(b.ctx)
+		diags = append(diags, moreDiags...)
+		switch {
+		case known && !on && swept:
+			return cty.EmptyObjectVal, nil, diags
+		case known && !on:
+			off := &disabled{it.name, enabled.SrcRange}
+			return cty.ObjectVal(map[string]cty.Value{disabledAttr: cty.CapsuleVal(disabledType, off)}), nil, diags
+		}
+		b.flawed = b.flawed || !known
+	}
+	if !swept {
+		n, moreDiags := b.node(b.ctx, it.name, nil)
+		if diags = append(diags, moreDiags...); n == nil {
+			return cty.DynamicVal, nil, diags
+		}
+		return n.value(), []*Node{n}, diags
+	}
+
+	v, moreDiags := it.scope.config().eval(forEach.Expr, b.ctx)
+	diags = append(diags, moreDiags...)
+	all := []instance{{}} // stands for instances that are not known
+	known := v.IsWhollyKnown() && !moreDiags.HasErrors()
+	if names := secretsIn(v); known && names != nil {
+		known = false
+		diags = append(diags, refuse(forEach.Expr.Range(), "for_each", names))
+	}
+	if known {
+		var err error
+		if all, err = instances(v); err != nil {
+			known = false
+			diags = append(diags, problem(forEach.Expr.Range(), "Invalid for_each", "%s.", err))
+			all = []instance{{}}
+		}
+	}
+	var nodes []*Node
+	elements := map[string]cty.Value{}
+	whole := known
+	for _, i := range all {
+		child := b.ctx.NewChild()
+		child.Variables = map[string]cty.Value{"each": cty.DynamicVal}
+		addr := it.name
+		if known {
+			child.Variables["each"] = i.each()
+			addr += "[" + i.point.String() + "]"
+		}
+		if enabled := body["enabled"]; enabled != nil && b.varies[enabled] {
+			on, sure, moreDiags := b.enabled(child)
+			diags = append(diags, moreDiags...)
+			if sure && !on {
+				continue
+			}
+			whole = whole && sure
+		}
+		n, moreDiags := b.node(child, addr, i.point)
+		diags = append(diags, moreDiags...)
+		if n == nil {
+			whole = false
+			continue
+		}
+		nodes = append(nodes, n)
+		elements[i.key] = n.value()
+	}
+	if !whole {
+		return cty.DynamicVal, nodes, diags
+	}
+	return cty.ObjectVal(elements), nodes, diags
+}
+
+// sort finds out which attributes of a body differ from instance to instance.
+func (b *stageBlock) sort(body *hclsyntax.Body) {
+	for _, a := range body.Attributes {
+		for _, t := range a.Expr.Variables() {
+			if t.RootName() == "each" {
+				b.varies[a] = true
+			}
+		}
+	}
+	for _, inner := range body.Blocks {
+		b.sort(inner.Body)
+	}
+}
+
+// value evaluates an attribute: once for all instances, if it may.
+func (b *stageBlock) value(a *hclsyntax.Attribute, ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	if b.varies[a] {
+		return b.scope.config().eval(a.Expr, ctx)
+	}
+	if v, ok := b.same[a]; ok {
+		return v, nil
+	}
+	v, diags := b.scope.config().eval(a.Expr, ctx)
+	if diags.HasErrors() {
+		v = cty.DynamicVal // has been said
+	}
+	b.same[a] = v
+	return v, diags
+}
+
+// enabled evaluates the meta-argument; known is false where something is wrong with it, or with what it builds on.
+func (b *stageBlock) enabled(ctx *hcl.EvalContext) (on, known bool, diags hcl.Diagnostics) {
+	a := b.block.Body.Attributes["enabled"]
+	v, diags := b.value(a, ctx)
+	if diags.HasErrors() || !v.IsWhollyKnown() {
+		return false, false, diags
+	}
+	if names := secretsIn(v); names != nil {
+		return false, false, append(diags, refuse(a.Expr.Range(), "enabled", names))
+	}
+	if v.IsNull() {
+		return true, true, diags
+	}
+	got, err := convert.Convert(v, cty.Bool)
+	if err != nil {
+		return false, false, append(diags, problem(a.Expr.Range(), "Unsuitable value", "enabled takes true or false, not %s.", describe(v)))
+	}
+	return got.True(), true, diags
+}
+
+// node decodes one instance: nil where something is wrong with it, or not known.
+func (b *stageBlock) node(ctx *hcl.EvalContext, addr string, point Point) (*Node, hcl.Diagnostics) {
+	n := &Node{Addr: addr, Block: b.name, Kind: b.kind, Point: point, Stage: b.kind.New(), header: b.at, fields: map[string]hcl.Range{}}
+	d := &decoder{node: n, dir: b.scope.dir, unknown: map[string]bool{}, guarded: func(f *field) bool { return !f.unkeyed }, value: func(a *hclsyntax.Attribute) (cty.Value, hcl.Diagnostics) { return b.value(a, ctx) }}
+	diags := d.body(b.block.Body, structOf(n.Stage), "")
+	m := defaultStageArguments()
+	d.guarded = func(*field) bool { return true } // for it decides about stages, which journals tell of
+	diags = append(diags, d.body(b.block.Body, reflect.ValueOf(&m).Elem(), "")...)
+	if b.flawed || diags.HasErrors() {
+		return nil, diags
+	}
+	errs := d.words
+	if checker, ok := n.Stage.(Checker); ok {
+		errs = also(errs, flatten(checker.Check()))
+	}
+	if len(d.unknown) == 0 {
+		meta, err := m.meta(b.scope.config())
+		n.Meta = meta
+		errs = append(errs, flatten(err)...)
+	}
+	for _, err := range errs {
+		var f *FieldError
+		if len(d.unknown) == 0 || errors.As(err, &f) && n.says(f.Field) && !d.unknown[f.Field] {
+			diags = append(diags, n.blame("Unsuitable value", err)...)
+		}
+	}
+	if diags.HasErrors() || len(d.unknown) > 0 {
+		return nil, diags
+	}
+	for i := range n.files {
+		x := &n.files[i]
+		if err := b.scope.config().identify(x); err != nil {
+			diags = append(diags, n.problem(n.where(x.field), "Unreadable source", "%s %s.", x.field, err))
+		}
+	}
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	n.facts = n.configFacts()
+	return n, diags
+}
