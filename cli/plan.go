@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,13 +15,21 @@ import (
 func (c *command) plan() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan [PIPELINE...]",
-		Short: "Tell what a run would compute, and why; of all pipelines if none is named",
+		Short: "Tell what a run would compute, why, and what it will cost; of all pipelines if none is named",
 		Args:  cobra.ArbitraryArgs,
 	}
 	detailed := cmd.Flags().Bool("detailed-exitcode", false, "exit 2 if something is to run")
+	cores := jobs(cmd)
+	part := selection(cmd)
 	cmd.RunE = func(_ *cobra.Command, names []string) error {
+		if *cores < 1 {
+			return usagef("--jobs must be at least 1, is %d", *cores)
+		}
 		graphs, err := c.graphs(names)
 		if err != nil {
+			return err
+		}
+		if graphs, err = selected(graphs, part); err != nil {
 			return err
 		}
 		changes := false
@@ -30,13 +39,14 @@ func (c *command) plan() *cobra.Command {
 			for _, s := range steps {
 				changes = changes || s.Do != pipeline.Cached
 			}
+			g.Cost(st, steps, *cores)
 			if c.json {
 				err = c.planJSON(g, steps)
 			} else {
 				if i > 0 {
 					fmt.Fprintln(c.stdout)
 				}
-				err = c.planText(g, steps, g.Cost(st, steps))
+				c.planText(g, steps, *cores)
 			}
 			if err != nil {
 				return err
@@ -61,9 +71,14 @@ func (c *command) planJSON(g *pipeline.Graph, steps []pipeline.Step) error {
 			Do       string   `json:"do"`
 			Why      []string `json:"why"`
 			Key      string   `json:"key,omitempty"`
-		}{g.Name, s.Node.Addr, s.Node.Kind.Name, s.Do, append([]string{}, s.Why...), ""}
+			Seconds  *float64 `json:"seconds,omitempty"` // what it is expected to take
+			Bytes    *int64   `json:"bytes,omitempty"`
+		}{Pipeline: g.Name, Addr: s.Node.Addr, Kind: s.Node.Kind.Name, Do: s.Do, Why: append([]string{}, s.Why...)}
 		if !s.Key.IsZero() {
 			line.Key = s.Key.String()
+		}
+		if s.Foreseen {
+			line.Seconds, line.Bytes = &s.Seconds, &s.Bytes
 		}
 		if err := enc.Encode(line); err != nil {
 			return err
@@ -72,62 +87,136 @@ func (c *command) planJSON(g *pipeline.Graph, steps []pipeline.Step) error {
 	return nil
 }
 
-func (c *command) planText(g *pipeline.Graph, steps []pipeline.Step, cost pipeline.Cost) error {
+func (c *command) planText(g *pipeline.Graph, steps []pipeline.Step, cores int) {
 	tint := palette(c.color(c.stdout))
+	lines := planLines(steps)
+	if terminal(c.stdout) != nil {
+		lines = grouped(lines)
+	}
 	colors := map[string]string{pipeline.Cached: tint.dim, pipeline.Run: tint.green, pipeline.Maybe: tint.yellow}
-	counts := map[string]int{}
-	kinds := map[string]map[string]int{}
-	var order []string
-	for _, s := range steps {
-		counts[s.Do]++
-		if kinds[s.Do] == nil {
-			kinds[s.Do] = map[string]int{}
-		}
-		kind := s.Node.Kind.Name
-		kinds[s.Do][kind]++
-		if !slices.Contains(order, kind) {
-			order = append(order, kind)
-		}
-		why := s.Why
-		if len(why) > 1 && s.Do == pipeline.Run {
-			why = slices.DeleteFunc(slices.Clone(why), func(w string) bool { return strings.HasPrefix(w, pipeline.WaitsFor) })
-		}
-		fmt.Fprintf(c.stdout, "%s%6s%s %s", colors[s.Do], s.Do, tint.reset, s.Node.Addr)
-		text := strings.Join(why, "; ")
+	for _, l := range lines {
+		fmt.Fprintf(c.stdout, "%s%6s%s %s", colors[l.do], l.do, tint.reset, l.addr)
+		text := strings.Join(l.why, "; ")
 		switch width := c.width(); {
 		case text == "":
-		case len(s.Node.Addr)+len(text) < width-10:
+		case len(l.addr)+len(text) < width-10:
 			fmt.Fprintf(c.stdout, " %s(%s)%s", tint.dim, text, tint.reset)
 		case len(text) < width-8:
 			fmt.Fprintf(c.stdout, "\n       %s%s%s", tint.dim, text, tint.reset)
 		default:
-			for _, w := range why {
+			for _, w := range l.why {
 				fmt.Fprintf(c.stdout, "\n       %s%s%s", tint.dim, w, tint.reset)
 			}
 		}
 		fmt.Fprintln(c.stdout)
 	}
+	counts := map[string]int{}
+	for _, s := range steps {
+		counts[s.Do]++
+	}
 	fmt.Fprintf(c.stdout, "\n%s%s%s: ", tint.bold, g.Name, tint.reset)
 	if counts[pipeline.Run]+counts[pipeline.Maybe] == 0 {
 		fmt.Fprintf(c.stdout, "nothing to do, all %s cached.\n", count(counts[pipeline.Cached], "stage"))
-		return nil
+		return
 	}
 	fmt.Fprintf(c.stdout, "%s.\n", tally(counts[pipeline.Run], "to run", counts[pipeline.Maybe], "maybe", counts[pipeline.Cached], "cached"))
-	for _, line := range []struct{ do, text string }{{pipeline.Run, "to run"}, {pipeline.Maybe, "maybe, once their inputs are known"}} {
-		var parts []string
-		for _, kind := range order {
-			if n := kinds[line.do][kind]; n > 0 {
-				parts = append(parts, fmt.Sprintf("%d %s", n, kind))
-			}
-		}
-		if parts != nil {
-			fmt.Fprintf(c.stdout, "  %s: %s\n", line.text, strings.Join(parts, ", "))
-		}
+	only := func(do string) []pipeline.Step {
+		return slices.DeleteFunc(slices.Clone(steps), func(s pipeline.Step) bool { return s.Do != do })
 	}
-	if cost.Seconds > 0 {
-		fmt.Fprintf(c.stdout, "  going by past runs, at most %s of stages' time and %s\n", duration(cost.Seconds), bytes(cost.Bytes))
+	run, maybe := pipeline.CostOf(only(pipeline.Run), cores), pipeline.CostOf(only(pipeline.Maybe), cores)
+	if counts[pipeline.Run] > 0 {
+		fmt.Fprintf(c.stdout, "  to run: %s\n", costLine(run))
 	}
-	return nil
+	if counts[pipeline.Maybe] > 0 {
+		fmt.Fprintf(c.stdout, "  maybe, once their inputs are known: %s\n", costLine(maybe))
+	}
+	if all := pipeline.CostOf(steps, cores); counts[pipeline.Run] > 0 && run.Seconds > 0 && maybe.Seconds > 0 {
+		fmt.Fprintf(c.stdout, "  at most %s\n", strings.TrimPrefix(estimate(all), "about "))
+	}
+}
+
+// costLine says which stages there are and what they are expected to take: "1 pretrain, 24 finetunes, about 14m02s,
+// 3.1 GB".
+func costLine(cost pipeline.Cost) string {
+	var parts []string
+	for _, k := range cost.Kinds {
+		parts = append(parts, count(k.Count, k.Kind))
+	}
+	if e := estimate(cost); e != "" {
+		parts = append(parts, e)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// estimate says what stages are expected to take, "" where none like them was ever run.
+func estimate(cost pipeline.Cost) string {
+	known := -cost.Unknown
+	for _, k := range cost.Kinds {
+		known += k.Count
+	}
+	if known == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("about %s, %s", duration(cost.Wall), bytes(cost.Bytes))
+	if cost.Unknown > 0 {
+		text += fmt.Sprintf(" + %d of a kind never run", cost.Unknown)
+	}
+	return text
+}
+
+// planLine is one line of a plan: a step, or several that say the same.
+type planLine struct {
+	block, do, addr string
+	why             []string
+}
+
+func planLines(steps []pipeline.Step) []planLine {
+	lines := make([]planLine, len(steps))
+	for i, s := range steps {
+		why := s.Why
+		if len(why) > 1 && s.Do == pipeline.Run {
+			why = slices.DeleteFunc(slices.Clone(why), func(w string) bool { return strings.HasPrefix(w, pipeline.WaitsFor) })
+		}
+		lines[i] = planLine{s.Node.Block, s.Do, s.Node.Addr, why}
+	}
+	return lines
+}
+
+// groupFrom is how many steps of a block have to say the same to share a line.
+const groupFrom = 9
+
+var inBrackets = regexp.MustCompile(`\[[^\]]*\]`)
+
+// grouped puts steps of one block that do the same for the same reasons, but for the points that these name, on one
+// line where they are many.
+func grouped(lines []planLine) []planLine {
+	alike := func(l planLine) string {
+		return l.block + "\n" + l.do + "\n" + inBrackets.ReplaceAllString(strings.Join(l.why, "\n"), "[…]")
+	}
+	times := map[string]int{}
+	for _, l := range lines {
+		times[alike(l)]++
+	}
+	var short []planLine
+	said := map[string]bool{}
+	for _, l := range lines {
+		key := alike(l)
+		n := times[key]
+		if n < groupFrom {
+			short = append(short, l)
+			continue
+		}
+		if said[key] {
+			continue
+		}
+		said[key] = true
+		why := slices.Clone(l.why)
+		for i := range why {
+			why[i] = inBrackets.ReplaceAllString(why[i], "[…]")
+		}
+		short = append(short, planLine{l.block, l.do, fmt.Sprintf("%s ×%d", l.block, n), why})
+	}
+	return short
 }
 
 // tally joins the counts that are not 0 with their words.

@@ -1,73 +1,157 @@
 package pipeline
 
 import (
+	"slices"
 	"strings"
 
 	"anneal/artifacts/store"
 )
 
-// Cost is what steps are expected to take, going by stored results of like stages: of the same block in the newest run,
-// or else of the same kind in the store.
+// Cost is what steps are expected to take.
 type Cost struct {
-	Seconds float64 // of stages, one after another
+	Kinds   []KindCount // in the order of the steps
+	Seconds float64     // of stages, one after another
+	Wall    float64     // by the clock, on as many cores as a run may use
 	Bytes   int64
-	Unknown int // steps of a kind that was never run
+	Unknown int // steps of kinds that were never run
 }
 
-// Cost foresees what the steps that are not cached will take, at most: some of them may turn out to be stored.
-func (g *Graph) Cost(st *store.Store, steps []Step) Cost {
+// KindCount is how many stages of one kind there are.
+type KindCount struct {
+	Kind  string
+	Count int
+}
+
+// Cost foresees what the steps that are not cached will take on so many cores, at most: some of them may turn out to be
+// stored. It goes by stored results: of the step's own address in the newest run, or else of its block there, or else by
+// the one of its kind that differs least. Each step is told its share.
+func (g *Graph) Cost(st *store.Store, steps []Step, cores int) Cost {
+	g.foresee(st, steps)
+	return CostOf(steps, cores)
+}
+
+// CostOf adds up steps that were foreseen. It takes as long as the longest chain of stages, or as all of them, spread
+// over the cores.
+func CostOf(steps []Step, cores int) Cost {
 	var c Cost
-	blocks, kinds := past{}, past{}
-	for addr, key := range newest(st, g.Name) {
-		if r, err := st.Result(key); err == nil {
-			block, _, _ := strings.Cut(addr, "[")
-			blocks.add(block, r)
-		}
-	}
+	ends := map[*Node]float64{}
 	for _, s := range steps {
 		if s.Do == Cached {
 			continue
 		}
-		like := blocks[s.Node.Block]
-		if like == nil {
-			if len(kinds) == 0 {
-				for _, r := range st.Results() {
-					for _, f := range r.Key {
-						if f.Kind == "kind" {
-							kinds.add(f.Name, r)
-						}
-					}
-				}
-			}
-			like = kinds[s.Node.Kind.Name]
+		kind := s.Node.Kind.Name
+		i := slices.IndexFunc(c.Kinds, func(k KindCount) bool { return k.Kind == kind })
+		if i < 0 {
+			i = len(c.Kinds)
+			c.Kinds = append(c.Kinds, KindCount{Kind: kind})
 		}
-		if like == nil {
+		c.Kinds[i].Count++
+		if !s.Foreseen {
 			c.Unknown++
-			continue
 		}
-		c.Seconds += like.seconds / float64(like.n)
-		c.Bytes += like.bytes / int64(like.n)
+		starts := 0.0
+		for _, in := range s.Node.inputs {
+			starts = max(starts, ends[in.ref.Node])
+		}
+		ends[s.Node] = starts + s.Seconds
+		c.Wall = max(c.Wall, ends[s.Node])
+		c.Seconds += s.Seconds
+		c.Bytes += s.Bytes
 	}
+	c.Wall = max(c.Wall, c.Seconds/float64(max(1, cores)))
 	return c
 }
 
-// past adds up results of like stages, by the name of what they have in common.
-type past map[string]*total
+// foresee fills in what steps that are not cached will take.
+func (g *Graph) foresee(st *store.Store, steps []Step) {
+	unseen := map[string]bool{} // blocks with steps that have no past of their own
+	for i := range steps {
+		if s := &steps[i]; s.Do != Cached {
+			if s.past == nil {
+				unseen[s.Node.Block] = true
+			} else {
+				s.foresee(s.past.seconds, s.past.bytes)
+			}
+		}
+	}
+	if len(unseen) == 0 {
+		return
+	}
+	p := newPlanner(g, st)
+	means := p.means(unseen)
+	kinds := map[string]*candidates{}
+	for i := range steps {
+		s := &steps[i]
+		if s.Do == Cached || s.Foreseen {
+			continue
+		}
+		if m := means[s.Node.Block]; m != nil {
+			s.foresee(m.seconds/float64(m.n), m.bytes/int64(m.n))
+			continue
+		}
+		if len(kinds) == 0 {
+			kinds = p.byKind()
+		}
+		facts := slices.Clone(s.Node.facts)
+		if like := kinds[s.Node.Kind.Name].nearest(nil, facts, false); like != nil {
+			s.foresee(like.seconds, like.bytes)
+		}
+	}
+}
 
+func (s *Step) foresee(seconds float64, bytes int64) {
+	s.Seconds, s.Bytes, s.Foreseen = seconds, bytes, true
+}
+
+// total adds up results of like stages.
 type total struct {
 	seconds float64
 	bytes   int64
 	n       int
 }
 
-func (p past) add(name string, r *store.Result) {
-	if p[name] == nil {
-		p[name] = new(total)
+// means adds up what the newest run had of blocks.
+func (p *planner) means(blocks map[string]bool) map[string]*total {
+	var addrs []string
+	for _, addr := range sortedKeys(p.keys) {
+		if block, _, _ := strings.Cut(addr, "["); blocks[block] {
+			addrs = append(addrs, addr)
+		}
 	}
-	s := p[name]
-	s.n++
-	s.seconds += r.Made.Seconds
-	for _, b := range r.Outputs {
-		s.bytes += b.Size
+	results := make([]*store.Result, len(addrs))
+	parallel(len(addrs), func(i int) { results[i], _ = p.st.Result(p.keys[addrs[i]]) })
+	totals := map[string]*total{}
+	for i, addr := range addrs {
+		if results[i] == nil {
+			continue
+		}
+		block, _, _ := strings.Cut(addr, "[")
+		if totals[block] == nil {
+			totals[block] = new(total)
+		}
+		t, r := totals[block], storedOf(results[i])
+		t.n++
+		t.seconds += r.seconds
+		t.bytes += r.bytes
 	}
+	return totals
+}
+
+// byKind indexes every stored result, by its kind.
+func (p *planner) byKind() map[string]*candidates {
+	kinds := map[string]*candidates{}
+	for _, r := range p.results() {
+		for _, f := range r.facts {
+			if f.Kind == "kind" {
+				if kinds[f.Name] == nil {
+					kinds[f.Name] = &candidates{}
+				}
+				kinds[f.Name].rows = append(kinds[f.Name].rows, candidate{stored: r})
+			}
+		}
+	}
+	for _, c := range kinds {
+		c.index()
+	}
+	return kinds
 }

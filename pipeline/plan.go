@@ -37,6 +37,8 @@ type Step struct {
 	Seconds  float64
 	Bytes    int64
 	Foreseen bool // false where nothing like it was ever run
+
+	past *stored // what the newest run had at its address, of a step that is not cached
 }
 
 // Output returns a stored output of the step.
@@ -72,13 +74,13 @@ func (g *Graph) Plan(st *store.Store) []Step {
 type planner struct {
 	st    *store.Store
 	graph *Graph
-	last  *Record                   // the newest run of the pipeline that ended
-	keys  map[string]store.Digest   // that it left, by address
-	known map[*Node]*store.Result   // of nodes whose result is at hand
-	words map[*Kind]*vocabulary     // of kinds whose facts have been compared
-	fails map[string]string         // why stages failed in that run, by address; nil until it is asked for
-	alike map[store.Digest][]stored // results by what they depend on besides inputs; nil until it is asked for
-	gone  map[string]*vanished      // by block; nil until it is asked for
+	last  *Record                    // the newest run of the pipeline that ended
+	keys  map[string]store.Digest    // that it left, by address
+	known map[*Node]*store.Result    // of nodes whose result is at hand
+	words map[*Kind]*vocabulary      // of kinds whose facts have been compared
+	fails map[string]string          // why stages failed in that run, by address; nil until it is asked for
+	alike map[store.Digest][]*stored // results by what they depend on besides inputs; nil until it is asked for
+	gone  map[string]*candidates     // by block; nil until it is asked for
 }
 
 // stored is a result as far as reasons and costs need it.
@@ -86,6 +88,14 @@ type stored struct {
 	facts   []store.Fact // sorted
 	seconds float64
 	bytes   int64
+}
+
+func storedOf(r *store.Result) *stored {
+	s := &stored{facts: sorted(r.Key), seconds: r.Made.Seconds}
+	for _, b := range r.Outputs {
+		s.bytes += b.Size
+	}
+	return s
 }
 
 func newPlanner(g *Graph, st *store.Store) *planner {
@@ -108,7 +118,7 @@ type finding struct {
 	result  *store.Result // nil where nothing is stored that can be used,
 	spoilt  string        // and why not, where there is something
 	dropped []string      // outputs of result that were dropped on purpose
-	old     []store.Fact  // sorted, of what the newest run had at this address, of a node without a result
+	old     *stored       // what the newest run had at this address, of a node without a result
 	oldErr  error
 }
 
@@ -117,18 +127,17 @@ func (p *planner) find(n *Node) finding {
 	var f finding
 	if f.facts, f.waiting = p.facts(n); len(f.waiting) == 0 {
 		f.key = store.Key(f.facts)
-		if n.replace {
-			f.old = f.facts
-			return f
+		if !n.replace {
+			f.result, f.dropped, f.spoilt = look(p.st, f.key)
 		}
-		if f.result, f.dropped, f.spoilt = look(p.st, f.key); f.result != nil || f.spoilt != "" {
+		if f.result != nil {
 			return f
 		}
 	}
 	if key, ok := p.keys[n.Addr]; ok {
 		var old *store.Result
 		if old, f.oldErr = p.st.Result(key); old != nil {
-			f.old = sorted(old.Key)
+			f.old = storedOf(old)
 		}
 	}
 	return f
@@ -136,7 +145,7 @@ func (p *planner) find(n *Node) finding {
 
 // step says what is to be done about n, going by what was found.
 func (p *planner) step(n *Node, f *finding) Step {
-	s := Step{Node: n, Do: Run, Key: f.key, Result: f.result}
+	s := Step{Node: n, Do: Run, Key: f.key, Result: f.result, past: f.old}
 	switch {
 	case f.result != nil:
 		s.Do = Cached
@@ -265,26 +274,31 @@ func look(st *store.Store, key store.Digest) (r *store.Result, dropped []string,
 
 // mayBeStored tells whether a stored result has the known facts of n and differs at most in inputs not yet known.
 func (p *planner) mayBeStored(n *Node, f *finding) bool {
-	if f.old != nil && contains(f.old, f.facts) && onlyInputs(f.old, f.facts) {
+	if f.old != nil && contains(f.old.facts, f.facts) && onlyInputs(f.old.facts, f.facts) {
 		return true
 	}
-	return slices.ContainsFunc(p.alikes()[store.Key(n.facts)], func(r stored) bool { return contains(r.facts, f.facts) })
+	return slices.ContainsFunc(p.alikes()[store.Key(n.facts)], func(r *stored) bool { return contains(r.facts, f.facts) })
 }
 
 // alikes lists every stored result by what it depends on besides inputs.
-func (p *planner) alikes() map[store.Digest][]stored {
+func (p *planner) alikes() map[store.Digest][]*stored {
 	if p.alike == nil {
-		p.alike = map[store.Digest][]stored{}
-		for _, r := range p.st.Results() {
-			s := stored{facts: sorted(r.Key), seconds: r.Made.Seconds}
-			for _, b := range r.Outputs {
-				s.bytes += b.Size
-			}
-			k := store.Key(withoutInputs(s.facts))
-			p.alike[k] = append(p.alike[k], s)
+		p.alike = map[store.Digest][]*stored{}
+		for _, r := range p.results() {
+			k := store.Key(withoutInputs(r.facts))
+			p.alike[k] = append(p.alike[k], r)
 		}
 	}
 	return p.alike
+}
+
+// results reads everything that is stored, in the order of keys.
+func (p *planner) results() []*stored {
+	var all []*stored
+	for _, r := range p.st.Results() {
+		all = append(all, storedOf(r))
+	}
+	return all
 }
 
 // contains tells whether all has every fact of some; both are sorted.

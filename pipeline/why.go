@@ -19,7 +19,7 @@ func (p *planner) reasons(n *Node, f *finding) []string {
 	case ran && f.oldErr != nil:
 		why = []string{lost(f.oldErr, key == f.key || f.key.IsZero())}
 	case ran:
-		if why = p.changes(n, f.old, f); why == nil && !f.key.IsZero() {
+		if why = p.changes(n, f.old.facts, f); why == nil && !f.key.IsZero() {
 			why = []string{"its facts changed"}
 		}
 	case hasFailed:
@@ -75,10 +75,7 @@ func (p *planner) failures() map[string]string {
 // newPoint compares n with the point of its block that differs least of those that the newest run had and the graph has no
 // longer.
 func (p *planner) newPoint(n *Node, f *finding) []string {
-	if p.gone == nil {
-		p.findVanished()
-	}
-	nearest := p.gone[n.Block].nearest(n.Point, f.facts, len(f.waiting) == 0)
+	nearest := p.vanished()[n.Block].nearest(n.Point, f.facts, len(f.waiting) == 0)
 	if nearest == nil {
 		return []string{"new point"}
 	}

@@ -7,20 +7,20 @@ import (
 	"anneal/artifacts/store"
 )
 
-// vanished are the points of one block that the newest run had and the graph has no longer, indexed so that for each of
-// thousands of new points the one that differs least is found without comparing it with all.
+// candidates are stored results, indexed so that for each of thousands of nodes the one that differs least is found
+// without comparing it with all.
 //
-// A point is a row of values, one a column; the columns are what facts are about, and coordinates. Those in which all
-// rows agree tell nothing about nearness and are left out.
-type vanished struct {
-	points  []vanishedPoint // by address
+// A candidate is a row of values, one a column; the columns are what facts are about, and coordinates. Those in which all
+// agree tell nothing about nearness and are left out.
+type candidates struct {
+	rows    []candidate
 	columns []column
 	names   map[factName]int // columns by name
 }
 
-type vanishedPoint struct {
-	point string       // in brackets
-	facts []store.Fact // sorted
+type candidate struct {
+	*stored
+	point string // in brackets; of one that is compared by its facts alone ""
 }
 
 type column struct {
@@ -28,7 +28,7 @@ type column struct {
 	weight int
 	ids    map[string]int // of values; 0 is for none
 	values []int          // by row
-	rows   map[int][]int  // by value, in order
+	having map[int][]int  // rows by value, in order
 }
 
 // A fact in common outweighs all coordinates.
@@ -37,8 +37,11 @@ const (
 	coordinateWeight = 1
 )
 
-// findVanished fills p.gone.
-func (p *planner) findVanished() {
+// vanished lists by block the points that the newest run had and the graph has no longer.
+func (p *planner) vanished() map[string]*candidates {
+	if p.gone != nil {
+		return p.gone
+	}
 	here := map[string]bool{}
 	for _, n := range p.graph.unselected().Nodes {
 		here[n.Addr] = true
@@ -49,34 +52,39 @@ func (p *planner) findVanished() {
 			addrs = append(addrs, addr)
 		}
 	}
-	results := make([]*store.Result, len(addrs))
-	parallel(len(addrs), func(i int) { results[i], _ = p.st.Result(p.keys[addrs[i]]) })
-	p.gone = map[string]*vanished{}
+	results := make([]*stored, len(addrs))
+	parallel(len(addrs), func(i int) {
+		if r, err := p.st.Result(p.keys[addrs[i]]); err == nil {
+			results[i] = storedOf(r)
+		}
+	})
+	p.gone = map[string]*candidates{}
 	for i, addr := range addrs {
 		if results[i] == nil {
 			continue
 		}
 		block, point, _ := strings.Cut(addr, "[")
 		if p.gone[block] == nil {
-			p.gone[block] = &vanished{}
+			p.gone[block] = &candidates{}
 		}
-		p.gone[block].points = append(p.gone[block].points, vanishedPoint{"[" + point, sorted(results[i].Key)})
+		p.gone[block].rows = append(p.gone[block].rows, candidate{results[i], "[" + point})
 	}
-	for _, v := range p.gone {
-		v.index()
+	for _, c := range p.gone {
+		c.index()
 	}
+	return p.gone
 }
 
 // index fills the columns.
-func (v *vanished) index() {
-	v.names = map[factName]int{}
+func (cs *candidates) index() {
+	cs.names = map[factName]int{}
 	var all []column
 	set := func(row int, name factName, weight int, value string) {
-		i, ok := v.names[name]
+		i, ok := cs.names[name]
 		if !ok {
 			i = len(all)
-			v.names[name] = i
-			all = append(all, column{name: name, weight: weight, ids: map[string]int{}, values: make([]int, len(v.points))})
+			cs.names[name] = i
+			all = append(all, column{name: name, weight: weight, ids: map[string]int{}, values: make([]int, len(cs.rows))})
 		}
 		c := &all[i]
 		id, ok := c.ids[value]
@@ -86,7 +94,7 @@ func (v *vanished) index() {
 		}
 		c.values[row] = id
 	}
-	for row, p := range v.points {
+	for row, p := range cs.rows {
 		for _, f := range p.facts {
 			set(row, nameOf(f), factWeight, f.Value)
 		}
@@ -94,17 +102,17 @@ func (v *vanished) index() {
 			set(row, factName{"coordinate", c.name}, coordinateWeight, c.text)
 		}
 	}
-	clear(v.names)
+	clear(cs.names)
 	for _, c := range all {
 		if !slices.ContainsFunc(c.values, func(id int) bool { return id != c.values[0] }) {
 			continue
 		}
-		c.rows = map[int][]int{}
+		c.having = map[int][]int{}
 		for row, id := range c.values {
-			c.rows[id] = append(c.rows[id], row)
+			c.having[id] = append(c.having[id], row)
 		}
-		v.names[c.name] = len(v.columns)
-		v.columns = append(v.columns, c)
+		cs.names[c.name] = len(cs.columns)
+		cs.columns = append(cs.columns, c)
 	}
 }
 
@@ -117,24 +125,24 @@ func coordinates(point string) []coordinateText {
 	return p.point
 }
 
-// nearest returns the point that agrees with facts, as far as they are known, in most of what they are about, and of
-// several the one with the most coordinates in common; nil where nothing vanished. Of what remains it is one of the
-// first, the same every time.
-func (v *vanished) nearest(point Point, facts []store.Fact, complete bool) *vanishedPoint {
-	if v == nil || len(v.points) == 0 {
+// nearest returns the candidate that agrees with facts, as far as they are known, in most of what they are about, and of
+// several the one with the most coordinates in common; nil where there is none. Of what remains it is one of the first,
+// the same every time.
+func (cs *candidates) nearest(point Point, facts []store.Fact, complete bool) *candidate {
+	if cs == nil || len(cs.rows) == 0 {
 		return nil
 	}
-	values := make([]int, len(v.columns)) // 0 is for none, -1 for one that no row has
-	known := make([]bool, len(v.columns))
+	values := make([]int, len(cs.columns)) // 0 is for none, -1 for one that no row has
+	known := make([]bool, len(cs.columns))
 	look := func(name factName, value string) {
-		if i, ok := v.names[name]; ok {
+		if i, ok := cs.names[name]; ok {
 			known[i] = true
-			if values[i], ok = v.columns[i].ids[value]; !ok {
+			if values[i], ok = cs.columns[i].ids[value]; !ok {
 				values[i] = -1
 			}
 		}
 	}
-	for i, c := range v.columns { // what is missing is known to be, but for inputs that are waited for
+	for i, c := range cs.columns { // what is missing is known to be, but for inputs that are waited for
 		known[i] = c.name.class != "input" || complete
 	}
 	for _, f := range facts {
@@ -147,29 +155,29 @@ func (v *vanished) nearest(point Point, facts []store.Fact, complete bool) *vani
 	// far agrees in as much as rows can that agree in none of the columns already visited, none of those can be better.
 	var order []int
 	most := 0 // what a row can reach that has not been visited
-	for i, c := range v.columns {
-		if known[i] && len(c.rows[values[i]]) > 0 {
+	for i, c := range cs.columns {
+		if known[i] && len(c.having[values[i]]) > 0 {
 			order = append(order, i)
 			most += c.weight
 		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		return len(v.columns[a].rows[values[a]]) - len(v.columns[b].rows[values[b]])
+		return len(cs.columns[a].having[values[a]]) - len(cs.columns[b].having[values[b]])
 	})
 	best, reached := 0, -1
 	for k, i := range order {
 		if reached >= most {
 			break
 		}
-		for _, row := range v.columns[i].rows[values[i]] {
-			agrees := func(j int) bool { return v.columns[j].values[row] == values[j] }
+		for _, row := range cs.columns[i].having[values[i]] {
+			agrees := func(j int) bool { return cs.columns[j].values[row] == values[j] }
 			if slices.ContainsFunc(order[:k], agrees) {
 				continue // it was visited then
 			}
 			score := 0
 			for _, j := range order[k:] {
 				if agrees(j) {
-					score += v.columns[j].weight
+					score += cs.columns[j].weight
 				}
 			}
 			if score > reached {
@@ -179,7 +187,7 @@ func (v *vanished) nearest(point Point, facts []store.Fact, complete bool) *vani
 				break
 			}
 		}
-		most -= v.columns[i].weight
+		most -= cs.columns[i].weight
 	}
-	return &v.points[best]
+	return &cs.rows[best]
 }
