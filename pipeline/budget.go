@@ -88,8 +88,8 @@ func occupied(r Resources) Resources {
 	return r
 }
 
-// next takes out the stage that is to start now, nil where none is.
-func (q *queue) next() *stageRun {
+// next takes out the stage that is to start now, nil where there is none that is at least as urgent as said.
+func (q *queue) next(urgent float64) *stageRun {
 	var head, fit *demand
 	for _, d := range q.demands {
 		if len(d.waiting) == 0 {
@@ -102,7 +102,7 @@ func (q *queue) next() *stageRun {
 			fit = d
 		}
 	}
-	if fit == nil {
+	if fit == nil || fit.waiting[0].rest < urgent {
 		return nil
 	}
 	if fit != head {

@@ -69,10 +69,10 @@ func (r *runner) make(ctx context.Context, executor Executor, s *stageRun, free 
 		for _, o := range n.Stage.Outputs() {
 			types[o.Name] = o.Type
 		}
-		r.commits <- struct{}{}
+		r.commit <- struct{}{}
 		free()
 		res, err = attempt.Commit(s.facts, types, made)
-		<-r.commits
+		<-r.commit
 	}
 	if err != nil {
 		return nil, false, &loggedError{attempt.Log(), errors.Join(err, attempt.Abandon())}

@@ -86,7 +86,7 @@ func (g *Graph) Run(ctx context.Context, st *store.Store, o RunOptions, notify f
 	}
 	r := &runner{
 		graph: g, st: st, options: o, notify: notify, journal: journal,
-		planner: newPlanner(g, st), commits: make(chan struct{}, commitsAtOnce),
+		planner: newPlanner(g, st), commit: make(chan struct{}, commitsAtOnce),
 	}
 	r.emit(Event{Action: "begin", Begin: &Begin{
 		Run: record.ID, Name: o.Name, Note: o.Note, Command: o.Command, Versions: versions(), Sources: record.Sources,
@@ -114,7 +114,7 @@ type runner struct {
 	st      *store.Store
 	options RunOptions
 	planner *planner      // facts and results; written by the scheduling goroutine only
-	commits chan struct{} // holds a token for each stage that is being recorded
+	commit  chan struct{} // holds a token for each stage that is being recorded
 	stages  map[*Node]*stageRun
 
 	mu      sync.Mutex // guards what follows

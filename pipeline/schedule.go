@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"anneal/artifacts/store"
@@ -17,9 +16,11 @@ type stageRun struct {
 	order     int // in the graph
 	consumers []*stageRun
 	pending   int     // inputs that are not there yet
-	rest      float64 // seconds expected from its start to the end of the last stage that waits for it
+	rest      float64 // seconds expected from its start to the end of the last stage that waits for it,
+	after     float64 // and from its end
 	passed    int     // stages behind it that started while it did not fit
 	expected  float64 // seconds that it is to take, going by past runs
+	holds     bool    // it occupies what it asked for
 	settled   bool    // it has a result, failed or was skipped
 	failed    bool
 	skipped   bool
@@ -60,6 +61,7 @@ type schedule struct {
 	running  map[store.Digest][]*stageRun // by key, with equal stages that wait for it
 	active   int                          // goroutines that have something to report
 	paused   map[*stageRun]*pause         // failed, to be tried again
+	commits  map[*stageRun]bool           // being recorded
 	foreseen bool                         // how long stages take
 	left     float64                      // seconds expected of those that are not settled
 
@@ -82,6 +84,7 @@ func newSchedule(r *runner, out *Outcome, record *Record) *schedule {
 		queues:  map[string]*queue{},
 		running: map[store.Digest][]*stageRun{},
 		paused:  map[*stageRun]*pause{},
+		commits: map[*stageRun]bool{},
 		freed:   make(chan *stageRun),
 		done:    make(chan finished),
 		again:   make(chan *stageRun),
@@ -123,9 +126,12 @@ func (s *schedule) run(ctx context.Context) {
 		}
 		select {
 		case v := <-s.freed:
-			s.queues[v.node.Meta.Executor].free(v)
+			s.free(v)
+			s.commits[v] = true
 		case f := <-s.done:
 			s.active--
+			s.free(f.stageRun)
+			delete(s.commits, f.stageRun)
 			s.finish(ctx, f)
 		case v := <-s.again:
 			s.active--
@@ -192,20 +198,25 @@ func (s *schedule) foresee() {
 	for _, v := range slices.Backward(s.order) {
 		v.expected = seconds(v.node)
 		for _, c := range v.consumers {
-			v.rest = max(v.rest, c.rest)
+			v.after = max(v.after, c.rest)
 		}
-		v.rest += v.expected
+		v.rest = v.expected + v.after
 		if !v.settled {
 			s.left += v.expected
 		}
 	}
 }
 
-// start starts what fits.
+// start starts what fits. While a stage is being recorded it starts nothing that is less urgent than what will then be
+// ready: a moment's waiting costs less than a long stage begun out of turn.
 func (s *schedule) start(ctx context.Context) {
+	soon := 0.
+	for v := range s.commits {
+		soon = max(soon, v.after)
+	}
 	for _, name := range sortedKeys(s.queues) {
 		q := s.queues[name]
-		for v := q.next(); v != nil; v = q.next() {
+		for v := q.next(soon); v != nil; v = q.next(soon) {
 			if equal, runs := s.running[v.key]; runs && v.failures == 0 {
 				s.running[v.key] = append(equal, v)
 				q.free(v)
@@ -214,13 +225,20 @@ func (s *schedule) start(ctx context.Context) {
 				s.running[v.key] = nil
 			}
 			s.active++
+			v.holds = true
 			go func() {
-				free := sync.OnceFunc(func() { s.freed <- v })
-				made, adopted, err := s.make(ctx, q.executor, v, free)
-				free()
+				made, adopted, err := s.make(ctx, q.executor, v, func() { s.freed <- v })
 				s.done <- finished{v, made, adopted, err}
 			}()
 		}
+	}
+}
+
+// free gives back what v occupies, if it still does.
+func (s *schedule) free(v *stageRun) {
+	if v.holds {
+		v.holds = false
+		s.queues[v.node.Meta.Executor].free(v)
 	}
 }
 
