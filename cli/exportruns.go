@@ -89,11 +89,11 @@ func (c *command) exportRuns(dir string) (err error) {
 	}
 	w := &runsWriter{st: st, dir: dir, addrs: map[string]bool{}, keys: map[store.Digest]bool{}}
 	defer func() { err = errors.Join(err, w.discard()) }()
-	open(w, &w.runs, "runs")
-	open(w, &w.steps, "steps")
-	open(w, &w.coordinates, "coordinates")
-	open(w, &w.configuration, "configuration")
-	open(w, &w.metrics, "metrics")
+	start(w, &w.runs, "runs")
+	start(w, &w.steps, "steps")
+	start(w, &w.coordinates, "coordinates")
+	start(w, &w.configuration, "configuration")
+	start(w, &w.metrics, "metrics")
 	if w.err != nil {
 		return w.err
 	}
@@ -143,8 +143,8 @@ type runsFile struct {
 	close      func() error
 }
 
-// open starts one of the tables, which takes its name only when all are whole.
-func open[T any](w *runsWriter, to **artifacts.RowWriter[T], name string) {
+// start begins one of the tables, which takes its name only when all are whole.
+func start[T any](w *runsWriter, to **artifacts.RowWriter[T], name string) {
 	if w.err != nil {
 		return
 	}
