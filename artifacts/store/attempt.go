@@ -187,12 +187,16 @@ func (in *intake) file(path string, info fs.FileInfo) (Digest, int64, error) {
 	return d, size, errors.Join(os.Chmod(path, 0o444), os.Chtimes(path, intact, intact))
 }
 
-// place puts what was taken into the store, and then the result that names it.
+// place puts what was taken into the store, and then the result that names it. All bytes are durable before the first
+// name changes, and all names when place returns. A killed process leaves the result with everything it names, or not
+// at all. Where the power fails, a file system that does not keep the order of names may have the result alone: it is
+// found incomplete then, and made again.
 func (in *intake) place(result move) error {
 	s := in.store
-	paths := []string{result.from}
-	for _, m := range in.moves {
-		paths = append(paths, m.from)
+	moves := append(in.moves, result)
+	paths := make([]string, len(moves))
+	for i, m := range moves {
+		paths[i] = m.from
 	}
 	if err := s.sync(paths); err != nil {
 		return err
@@ -202,13 +206,10 @@ func (in *intake) place(result move) error {
 		return err
 	}
 	defer unlock()
-	if err := s.rename(in.moves); err != nil {
-		return err
-	}
-	for _, d := range in.trees {
-		if err := os.Remove(s.marker(d)); err != nil && !errors.Is(err, fs.ErrNotExist) { // it was dropped and is back
+	for _, d := range in.trees { // dropped once, and back now
+		if err := os.Remove(s.marker(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	return s.rename([]move{result})
+	return s.rename(moves)
 }

@@ -3,7 +3,9 @@ package store
 import (
 	"bytes"
 	"crypto/sha256"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"testing/quick"
 	"time"
@@ -84,6 +86,28 @@ func FuzzResult(f *testing.F) {
 		}
 		if err != nil || !reflect.DeepEqual(r, again) {
 			t.Errorf("%+v reads back as %+v, %v", r, again, err)
+		}
+	})
+}
+
+// FuzzManifest: no text crashes the reader of manifests, and what it accepts stays in its folder and can be written.
+func FuzzManifest(f *testing.F) {
+	f.Add(Digest{1}.String() + " 7 model.json\n" + Digest{2}.String() + " 0 a folder/with a file\n")
+	f.Add(Digest{1}.String() + " 7 ../escape\n")
+	f.Add(Digest{1}.String() + " 7")
+	f.Fuzz(func(t *testing.T, text string) {
+		entries, err := decodeManifest([]byte(text))
+		if err != nil {
+			return
+		}
+		for _, e := range entries {
+			if !filepath.IsLocal(e.name) {
+				t.Errorf("an entry leaves its folder: %q", e.name)
+			}
+		}
+		again, err := decodeManifest(encodeManifest(entries))
+		if err != nil || !slices.Equal(entries, again) {
+			t.Errorf("%q reads back as %v, %v", text, again, err)
 		}
 	})
 }
