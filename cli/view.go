@@ -29,7 +29,7 @@ func (v *lineView) event(e pipeline.Event) {
 
 // speaks tells whether people want a line of their own for e. Of what an interruption leaves undone the summary tells.
 func speaks(e pipeline.Event) bool {
-	return e.Action != "progress" && e.Text != pipeline.Interrupted || e.Action == "progress" && e.Text != ""
+	return e.Action != "progress" && e.Text != pipeline.NotBegun || e.Action == "progress" && e.Text != ""
 }
 
 func (v *lineView) close() {}
