@@ -93,6 +93,7 @@ func (c *command) commands() *cobra.Command {
 	root.AddCommand(
 		c.init(),
 		c.validate(),
+		c.fmt(),
 		c.plan(),
 		c.run(),
 		c.ls(),
@@ -201,5 +202,7 @@ func (c *command) graphs(names []string) ([]*pipeline.Graph, error) {
 
 // jobs adds the flag --jobs to a command.
 func jobs(cmd *cobra.Command) *int {
-	return cmd.Flags().IntP("jobs", "j", runtime.NumCPU(), "use `N` cores")
+	n := cmd.Flags().IntP("jobs", "j", runtime.NumCPU(), "use `N` cores, all of the machine if not given")
+	cmd.Flags().Lookup("jobs").DefValue = "0" // help leaves it out: it is this machine's
+	return n
 }

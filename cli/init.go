@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"anneal/pipeline"
 )
 
 func (c *command) init() *cobra.Command {
@@ -51,15 +54,44 @@ func (c *command) init() *cobra.Command {
 func (c *command) validate() *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate",
-		Short: "Check the pipeline files",
+		Short: "Check the pipeline files: every mistake at once",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			graphs, err := c.graphs(nil)
+			config, err := c.load()
+			var graphs []*pipeline.Graph
+			if err == nil {
+				graphs, err = config.Validate()
+			}
+			enc := json.NewEncoder(c.stdout)
+			enc.SetEscapeHTML(false)
+			var invalid *pipeline.InvalidError
+			if c.json && errors.As(err, &invalid) {
+				for _, p := range invalid.Problems() {
+					if err := enc.Encode(p); err != nil {
+						return err
+					}
+				}
+				return exit(exitInvalid)
+			}
 			if err != nil {
 				return err
 			}
 			for _, g := range graphs {
-				fmt.Fprintf(c.stdout, "%s: %s, valid\n", g.Name, count(len(g.Nodes), "stage"))
+				if c.json {
+					err = enc.Encode(struct {
+						Pipeline string `json:"pipeline"`
+						Stages   int    `json:"stages"`
+						Valid    bool   `json:"valid"`
+					}{g.Name, len(g.Nodes), true})
+				} else {
+					_, err = fmt.Fprintf(c.stdout, "%s: %s, valid\n", g.Name, count(len(g.Nodes), "stage"))
+				}
+				if err != nil {
+					return err
+				}
+			}
+			if len(graphs) == 0 && !c.json {
+				fmt.Fprintln(c.stdout, "Valid; the files declare no pipeline.")
 			}
 			return nil
 		},

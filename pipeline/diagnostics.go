@@ -32,6 +32,32 @@ func (e *InvalidError) Print(w io.Writer, width int, color bool) error {
 	return hcl.NewDiagnosticTextWriter(w, e.files, uint(width), color).WriteDiagnostics(e.diags)
 }
 
+// Problem is one thing that is wrong with the files or the flags.
+type Problem struct {
+	File    string `json:"file,omitempty"` // as it was named on the command line, "" where a flag is wrong
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Summary string `json:"summary"`
+	Detail  string `json:"detail"`
+	Addr    string `json:"addr,omitempty"` // of the first stage it holds for, where it is about some
+}
+
+// Problems lists what Print writes.
+func (e *InvalidError) Problems() []Problem {
+	var all []Problem
+	for _, d := range e.diags {
+		p := Problem{Summary: d.Summary, Detail: d.Detail}
+		if a, ok := d.Extra.(addressed); ok {
+			p.Addr, p.Detail = a.addr, a.detail
+		}
+		if d.Subject != nil {
+			p.File, p.Line, p.Column = d.Subject.Filename, d.Subject.Start.Line, d.Subject.Start.Column
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
 // invalid makes an error of diags: sorted by place, each said once, however many instances of a sweep it holds for.
 func invalid(files map[string]*hcl.File, diags hcl.Diagnostics) error {
 	if !diags.HasErrors() {
@@ -66,12 +92,14 @@ func invalid(files map[string]*hcl.File, diags hcl.Diagnostics) error {
 		if !ok {
 			continue
 		}
+		where := string(addr)
 		if more := times[of(d)] - 1; more > 0 {
-			addr += stageAddr(fmt.Sprintf(" and %d more", more))
+			where += fmt.Sprintf(" and %d more", more)
 		}
-		addressed := *d
-		addressed.Detail = string(addr) + ": " + d.Detail
-		said[i] = &addressed
+		whole := *d
+		whole.Detail = where + ": " + d.Detail
+		whole.Extra = addressed{string(addr), d.Detail}
+		said[i] = &whole
 	}
 	return &InvalidError{said, files}
 }
@@ -89,6 +117,9 @@ func (c *Config) invalid(diags hcl.Diagnostics) error {
 
 // stageAddr is what a diagnostic about one instance of a block carries: the address that its text is to start with.
 type stageAddr string
+
+// addressed is a stageAddr once the text starts with it: the address, and the text without.
+type addressed struct{ addr, detail string }
 
 func btoi(b bool) int {
 	if b {

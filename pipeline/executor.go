@@ -23,6 +23,11 @@ func (c *Config) executorNames() []string {
 // there is one. Only now are those blocks evaluated: one that no stage names may lack what it needs. The error is an
 // *InvalidError.
 func (g *Graph) Executors() (map[string]Executor, error) {
+	all, diags := g.executors()
+	return all, g.config.invalid(diags)
+}
+
+func (g *Graph) executors() (map[string]Executor, hcl.Diagnostics) {
 	all := map[string]Executor{}
 	var diags hcl.Diagnostics
 	for _, n := range g.Nodes {
@@ -31,20 +36,19 @@ func (g *Graph) Executors() (map[string]Executor, error) {
 		if kind == nil || all[name] != nil { // a build without executors of its own has local, which a run sets up
 			continue
 		}
-		e := kind.New()
-		all[name] = e
+		all[name] = kind.New()
 		if b := g.config.settings[name]; b != nil {
-			diags = append(diags, g.scope.settings(b, e)...)
+			diags = append(diags, g.scope.settings(b, all[name])...)
 		}
 	}
-	return all, g.config.invalid(diags)
+	return all, diags
 }
 
 // settings decodes the block of an executor into e.
 func (s *scope) settings(b *hclsyntax.Block, e Executor) hcl.Diagnostics {
 	it := &item{name: "executor." + b.Labels[0], scope: s, at: b.DefRange(), block: b}
 	into := reflect.ValueOf(e).Elem()
-	diags := append(it.resolve(), shapeOf(into.Type()).check(b.Body, it.at)...)
+	diags := it.resolve()
 	ctx := it.context()
 	n := &Node{Addr: it.name, header: it.at, fields: map[string]hcl.Range{}}
 	d := &decoder{node: n, dir: s.dir, unknown: map[string]bool{}, guarded: func(*field) bool { return false }, value: func(a *hclsyntax.Attribute) (cty.Value, hcl.Diagnostics) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -212,6 +213,9 @@ func (c *Config) top(bodies []*hclsyntax.Body) (diags hcl.Diagnostics) {
 				c.bodies[name] = b
 			case "executor":
 				c.settings[name] = b
+				if kind := c.executors[name]; kind != nil { // else one of another build, for stages of another scale
+					diags = append(diags, shapeOf(reflect.TypeOf(kind.New()).Elem()).check(b.Body, b.DefRange())...)
+				}
 			case "variable":
 				v, moreDiags := readVariable(b)
 				diags = append(diags, moreDiags...)
@@ -263,6 +267,21 @@ func (c *Config) Graphs(names []string) ([]*Graph, error) {
 	diags := slices.Clone(c.diags)
 	for _, name := range names {
 		g, moreDiags := c.graph(name)
+		diags = append(diags, moreDiags...)
+		graphs = append(graphs, g)
+	}
+	return graphs, c.invalid(diags)
+}
+
+// Validate decodes every pipeline and the executors that they name. The error is an *InvalidError that lists every
+// problem in any of the files.
+func (c *Config) Validate() ([]*Graph, error) {
+	var graphs []*Graph
+	diags := slices.Clone(c.diags)
+	for _, name := range c.Pipelines {
+		g, moreDiags := c.graph(name)
+		diags = append(diags, moreDiags...)
+		_, moreDiags = g.executors()
 		diags = append(diags, moreDiags...)
 		graphs = append(graphs, g)
 	}

@@ -44,8 +44,8 @@ func TestBadInput(t *testing.T) {
 		want []string
 	}{
 		"syntax":                 {"pipeline \"p\" {\n  word \"w\" {\n", []string{"pipelines.hcl line 2"}},
-		"unknown attribute":      {"pipeline \"p\" {\n  word \"w\" {\n    wieght = 1\n  }\n}", []string{"line 3", `"wieght" is not expected here`, `Did you mean "weight"?`}},
-		"unknown nested":         {"pipeline \"p\" {\n  word \"w\" {\n    adam {\n      raet = 1\n    }\n  }\n}", []string{"line 4", `Did you mean "rate"?`}},
+		"unknown attribute":      {"pipeline \"p\" {\n  word \"w\" {\n    wieght = 1\n  }\n}", []string{"line 3", `"wieght" is not expected here`, "Did you mean weight?"}},
+		"unknown nested":         {"pipeline \"p\" {\n  word \"w\" {\n    adam {\n      raet = 1\n    }\n  }\n}", []string{"line 4", "Did you mean rate?"}},
 		"unknown kind":           {"pipeline \"p\" {\n  wrod \"w\" {}\n}", []string{"line 2", `no kind "wrod"`, "Did you mean word?"}},
 		"unknown block":          {"pipeline \"p\" {\n  upper \"u\" {\n    from = word.w.out\n  }\n  word \"v\" {}\n}", []string{"line 3", "There is no word.w.", "Did you mean word.v?"}},
 		"unknown output":         {"pipeline \"p\" {\n  word \"w\" {}\n  upper \"u\" {\n    from = word.w.text\n  }\n}", []string{"line 4", `"text"`}},
@@ -147,7 +147,7 @@ func TestSaidOnce(t *testing.T) {
 		"another in each instance": {"pipeline \"p\" {\nword \"w\" {\nfor_each = grid({ x = [1, 2] })\nweight = -each.value.x\n}\n}", []string{"word.w[x=1]: weight must be at least 0, is -1.", "word.w[x=2]: weight must be at least 0, is -2."}},
 		"instances are not known":  {"pipeline \"p\" {\nword \"w\" {\nfor_each = grid({})\nweight = -1\n}\n}", []string{"grid takes an object of axes", "word.w: weight must be at least 0"}},
 		"wrong type everywhere":    {"pipeline \"p\" {\ncollect \"c\" {\nfor_each = grid({ x = [1, 2] })\n}\nupper \"u\" {\nfor_each = collect.c\nfrom = each.value.page\n}\n}", []string{"from takes an artifact of type text; collect.c.page is of type page"}},
-		"file and pipeline":        {"rate = 1\npipeline \"p\" {\nword \"w\" {\nweight = -1\n}\n}", []string{"At the top of the file", "word.w: weight must be at least 0"}},
+		"file and pipeline":        {"rate = 1\npipeline \"p\" {\nword \"w\" {\nweight = -1\n}\n}", []string{"At the top of a file", "word.w: weight must be at least 0"}},
 		"unknown name":             {"pipeline \"p\" {\nword \"w\" {\nweight = vra.x\n}\n}", []string{`"vra" is neither`}},
 		"unknown variable":         {"pipeline \"p\" {\nword \"w\" {\nweight = var.x\n}\n}", []string{"There is no var.x."}},
 		"all variables":            {"pipeline \"p\" {\nword \"w\" {\nweight = var\n}\n}", []string{"Write var.name."}},
@@ -200,7 +200,7 @@ pipeline "p" {
 		vars map[string]string
 		want string
 	}{
-		{map[string]string{"wdx": "1"}, "declares no var.wdx. Did you mean var.wd?"},
+		{map[string]string{"wdx": "1"}, `no variable "wdx". Did you mean wd?`},
 		{map[string]string{"wd": "many"}, "--var wd=many"},
 		{map[string]string{"name": "\xff"}, "--var name is not UTF-8"},
 	} {

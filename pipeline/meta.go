@@ -69,7 +69,7 @@ func (m *stageArguments) meta(c *Config) (Meta, error) {
 			errs = append(errs, Errorf("resources.gpus", "must be at least 0, is %d", r.GPUs))
 		}
 		if r.Memory != "" {
-			if meta.Resources.Memory, err = ParseBytes(r.Memory); err != nil {
+			if meta.Resources.Memory, err = parseMemory(r.Memory); err != nil {
 				errs = append(errs, Errorf("resources.memory", "%s", err))
 			}
 		}
@@ -91,22 +91,4 @@ func span(text string) (time.Duration, error) {
 		err = fmt.Errorf("%s is negative", text)
 	}
 	return d, err
-}
-
-// units of sizes, in bytes.
-var units = map[string]float64{
-	"B":  1,
-	"kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
-	"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
-}
-
-// ParseBytes reads a size such as 4GiB or 500MB. The error completes a sentence that starts with what takes it.
-func ParseBytes(text string) (int64, error) {
-	number := strings.TrimRight(text, "BKMGTik ")
-	n, err := strconv.ParseFloat(number, 64)
-	unit, known := units[strings.TrimSpace(text[len(number):])]
-	if size := n * unit; err == nil && known && size >= 0 && size < 1<<62 {
-		return int64(size), nil
-	}
-	return 0, fmt.Errorf("takes a size such as \"4GiB\" or \"500MB\", is %q", text)
 }

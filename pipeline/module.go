@@ -29,13 +29,7 @@ type use struct {
 // parseModules reads the folders that the module blocks among blocks name, and those that they name in turn. around lists
 // the folders that lead to them, the last of which is the one that paths are relative to.
 func (c *Config) parseModules(blocks hclsyntax.Blocks, around ...string) (diags hcl.Diagnostics) {
-	for _, b := range blocks {
-		if b.Type == "pipeline" {
-			diags = append(diags, c.parseModules(b.Body.Blocks, around...)...)
-		}
-		if b.Type != "module" {
-			continue
-		}
+	for _, b := range moduleBlocks(blocks) {
 		dir, at, moreDiags := moduleFolder(b, around[len(around)-1])
 		if diags = append(diags, moreDiags...); moreDiags.HasErrors() {
 			continue
@@ -80,6 +74,19 @@ func (c *Config) parseModules(blocks hclsyntax.Blocks, around ...string) (diags 
 		c.folders[dir] = f
 	}
 	return diags
+}
+
+// moduleBlocks lists the module blocks among blocks, and in the pipelines among them.
+func moduleBlocks(blocks hclsyntax.Blocks) (all hclsyntax.Blocks) {
+	for _, b := range blocks {
+		switch b.Type {
+		case "module":
+			all = append(all, b)
+		case "pipeline":
+			all = append(all, moduleBlocks(b.Body.Blocks)...)
+		}
+	}
+	return all
 }
 
 // moduleFolder returns the folder that a module block names, and the place that says so.
