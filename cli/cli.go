@@ -96,6 +96,7 @@ func (c *command) commands() *cobra.Command {
 		c.fmt(),
 		c.plan(),
 		c.run(),
+		c.accept(),
 		c.ls(),
 		c.show(),
 		c.cat(),

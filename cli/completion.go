@@ -96,7 +96,7 @@ func (c *command) candidates(placeholder, typed string, given []string) ([]strin
 			all = append(all, c.topics(word)...)
 		case "DIR":
 			return nil, cobra.ShellCompDirectiveFilterDirs
-		case "FILE", "BUNDLE":
+		case "FILE", "FILE.tar":
 			return nil, cobra.ShellCompDirectiveDefault
 		case "NAME=VALUE":
 			all, directive = append(all, c.variables()...), directive|cobra.ShellCompDirectiveNoSpace

@@ -44,7 +44,7 @@ func indexPage(s *pipeline.Schema) string {
 		fmt.Fprintf(&b, "| [%s](%s.md) | %s |\n", k.Name, k.Name, inCell(firstSentence(k.Description)))
 	}
 	fmt.Fprint(&b, "\nWhat every stage takes besides, and what else stands in a file: [blocks](blocks.md). In expressions: [functions](functions.md). In a terminal: [commands](commands.md).\n\n")
-	fmt.Fprint(&b, "On these pages an attribute without a default is required, or unset where it is marked \"—\". An `integer` is a number without a fraction.\nAn attribute that reads an artifact takes those of the types named, and a `source` is the path of a file or a function such as `gofile(...)`.\n")
+	fmt.Fprint(&b, "On these pages \"—\" marks an attribute that is unset where it is left out. An `integer` is a number without a fraction.\nAn attribute that reads an artifact takes those of the types named, and a `source` is the path of a file or a function such as `gofile(...)`.\n")
 	return b.String()
 }
 
@@ -67,8 +67,14 @@ func kindPage(k pipeline.KindDoc) string {
 
 // bodySection writes a table of attributes, then a section for each block.
 func bodySection(b *strings.Builder, level int, path string, d pipeline.BodyDoc, before *[]said) {
-	if len(d.Attributes) > 0 {
+	if len(d.Attributes)+len(d.Blocks) > 0 {
 		fmt.Fprint(b, "\n| attribute | type | default | |\n|---|---|---|---|\n")
+	}
+	first := make([]string, len(d.Blocks)) // where an equal body was described, "" where it is to be
+	for i, inner := range d.Blocks {
+		first[i] = remember(before, blockPath(path, inner), inner.BodyDoc)
+	}
+	if len(d.Attributes)+len(d.Blocks) > 0 {
 		for _, a := range d.Attributes {
 			value := "—"
 			switch {
@@ -79,21 +85,33 @@ func bodySection(b *strings.Builder, level int, path string, d pipeline.BodyDoc,
 			}
 			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", a.Name, inCell(attributeType(a)), value, inCell(attributeText(a)))
 		}
-	}
-	for _, inner := range d.Blocks {
-		at := strings.TrimPrefix(path+"."+inner.Name, ".")
-		title := "`" + at + "`"
-		if inner.Label != "" {
-			title = fmt.Sprintf("`%s %q`", at, inner.Label)
+		for i, inner := range d.Blocks {
+			text := inner.Description
+			if first[i] != "" {
+				text += "; takes what `" + first[i] + "` takes"
+			}
+			fmt.Fprintf(b, "| `%s { … }` | block | %s | %s |\n", labelled(inner.Name, inner), occurs(inner.Occurs), inCell(text))
 		}
-		fmt.Fprintf(b, "\n%s %s\n\n%s.", strings.Repeat("#", level), title, capital(inner.Description))
-		fmt.Fprintf(b, " *%s*\n", capital(occurs(inner.Occurs)+"."))
-		if first := remember(before, at, inner.BodyDoc); first != "" {
-			fmt.Fprintf(b, "\nTakes what `%s` takes, above.\n", first)
-			continue
-		}
-		bodySection(b, level, at, inner.BodyDoc, before)
 	}
+	for i, inner := range d.Blocks {
+		if at := blockPath(path, inner); first[i] == "" {
+			fmt.Fprintf(b, "\n%s `%s`\n\n%s.\n", strings.Repeat("#", level), labelled(at, inner), capital(inner.Description))
+			bodySection(b, level, at, inner.BodyDoc, before)
+		}
+	}
+}
+
+// blockPath names a block by the blocks around it.
+func blockPath(path string, b pipeline.BlockDoc) string {
+	return strings.TrimPrefix(path+"."+b.Name, ".")
+}
+
+// labelled puts a block's label behind its name.
+func labelled(name string, b pipeline.BlockDoc) string {
+	if b.Label == "" {
+		return name
+	}
+	return fmt.Sprintf("%s %q", name, b.Label)
 }
 
 // attributeText is what an attribute's row says of it.
@@ -104,7 +122,7 @@ func attributeText(a pipeline.AttributeDoc) string {
 		for i, w := range a.Values {
 			words[i] = code(fmt.Sprintf("%q", w))
 		}
-		text += ": " + strings.Join(words, ", ")
+		text = strings.Join(words, ", ") + ": " + text
 	}
 	if a.Points {
 		text += "; their sweep points enter the key too"
@@ -141,7 +159,11 @@ func blocksPage(s *pipeline.Schema) string {
 }
 
 func topSection(b *strings.Builder, block pipeline.BlockDoc) {
-	fmt.Fprintf(b, "\n## %s\n\n%s.\n", block.Name, capital(block.Description))
+	form := labelled(block.Name, block)
+	if block.Name == "stage" {
+		form = "KIND \"name\""
+	}
+	fmt.Fprintf(b, "\n## %s\n\n`%s { … }`: %s.\n", block.Name, form, block.Description)
 	bodySection(b, 3, block.Name, block.BodyDoc, new([]said))
 }
 
@@ -156,13 +178,13 @@ func functionsPage(s *pipeline.Schema) string {
 
 func commandsPage(root *cobra.Command) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Commands\n\n%s.\n\nEvery command takes\n\n", root.Short)
+	fmt.Fprintf(&b, "# Commands\n\n%s.\n\nEvery command takes\n", root.Short)
 	flagTable(&b, root.PersistentFlags())
 	fmt.Fprint(&b, "\nand `--help`. It exits with 0: done; 1: a stage or the world failed; 2: changes are due, where `plan --detailed-exitcode` asks; 3: a file or the command line is wrong, and nothing ran.\n")
 	for _, g := range root.Groups() {
 		fmt.Fprintf(&b, "\n## %s\n", strings.TrimSuffix(g.Title, ":"))
 		for _, cmd := range root.Commands() {
-			if cmd.GroupID == g.ID && !cmd.Hidden {
+			if cmd.GroupID == g.ID && cmd.IsAvailableCommand() {
 				commandSection(&b, cmd)
 			}
 		}
@@ -184,10 +206,7 @@ func commandSection(b *strings.Builder, cmd *cobra.Command) {
 	if cmd.Example != "" {
 		fmt.Fprintf(b, "\n```sh\n%s\n```\n", dedent(cmd.Example))
 	}
-	if cmd.LocalNonPersistentFlags().HasAvailableFlags() {
-		fmt.Fprintln(b)
-		flagTable(b, cmd.LocalNonPersistentFlags())
-	}
+	flagTable(b, cmd.LocalNonPersistentFlags())
 }
 
 // dedent takes the indentation off that help prints examples with.
@@ -200,11 +219,13 @@ func dedent(s string) string {
 }
 
 func flagTable(b *strings.Builder, flags *pflag.FlagSet) {
-	fmt.Fprint(b, "| flag | |\n|---|---|\n")
+	title := "\n| flag | |\n|---|---|\n"
 	flags.VisitAll(func(f *pflag.Flag) {
 		if f.Hidden || f.Name == "help" {
 			return
 		}
+		fmt.Fprint(b, title)
+		title = ""
 		placeholder, usage := pflag.UnquoteUsage(f)
 		name := "--" + f.Name
 		if f.Shorthand != "" {
@@ -213,7 +234,7 @@ func flagTable(b *strings.Builder, flags *pflag.FlagSet) {
 		if placeholder != "" {
 			name += " " + placeholder
 		}
-		if d := f.DefValue; d != "" && d != "false" && d != "[]" && d != "0" && f.Name != "jobs" {
+		if d := f.DefValue; d != "" && d != "false" && d != "[]" && d != "0" {
 			usage += fmt.Sprintf(" (default %s)", d)
 		}
 		fmt.Fprintf(b, "| %s | %s |\n", code(name), inCell(usage))

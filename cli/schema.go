@@ -208,11 +208,7 @@ func (p *prose) kind(k *pipeline.KindDoc, stage pipeline.BodyDoc) {
 }
 
 func (p *prose) topBlock(b *pipeline.BlockDoc) {
-	name := b.Name
-	if b.Label != "" {
-		name += fmt.Sprintf(" %q", b.Label)
-	}
-	fmt.Fprintln(p.w, p.tint.bold+name+" { ... }"+p.tint.reset)
+	fmt.Fprintln(p.w, p.tint.bold+labelled(b.Name, *b)+" { ... }"+p.tint.reset)
 	p.text(2, b.Description)
 	fmt.Fprintln(p.w)
 	p.body(2, "", b.BodyDoc)
@@ -232,12 +228,8 @@ func (p *prose) body(indent int, path string, b pipeline.BodyDoc) {
 		if path == "" && i+len(b.Attributes) > 0 {
 			fmt.Fprintln(p.w)
 		}
-		name := inner.Name
-		if inner.Label != "" {
-			name += fmt.Sprintf(" %q", inner.Label)
-		}
-		at := strings.TrimPrefix(path+"."+inner.Name, ".")
-		fmt.Fprintf(p.w, "%*s%s%s { ... }%s  %s\n", indent, "", p.tint.bold, name, p.tint.reset, occurs(inner.Occurs))
+		at := blockPath(path, inner)
+		fmt.Fprintf(p.w, "%*s%s%s { ... }%s  %s\n", indent, "", p.tint.bold, labelled(inner.Name, inner), p.tint.reset, occurs(inner.Occurs))
 		p.text(indent+4, inner.Description)
 		if first := p.before(at, inner.BodyDoc); first != "" {
 			p.text(indent+4, "Takes what "+first+" takes.")

@@ -6,7 +6,7 @@ import "github.com/hashicorp/hcl/v2"
 // the module.
 type fileBlocks struct {
 	Variables []variableArguments `hcl:"variable,block" doc:"a value that the command line, a file of variables or the environment may set: var.name"`
-	Locals    []localsArguments   `hcl:"locals,block" doc:"named expressions, name = value: local.name. May stand in a pipeline too"`
+	Locals    []localsArguments   `hcl:"locals,block" doc:"named expressions, name = value, read as local.name; may stand in a pipeline too"`
 	Pipelines []pipelineArguments `hcl:"pipeline,block" doc:"stages that run together: blocks kind \"name\" { ... }, and locals"`
 	Modules   []moduleArguments   `hcl:"module,block" doc:"another folder of files, whose variables are set here and whose outputs are read as module.name.output"`
 	Executors []executorArguments `hcl:"executor,block" doc:"settings of a place to run stages at; its label is the kind of executor"`
@@ -66,8 +66,8 @@ type stageArguments struct {
 
 type resources struct {
 	Cores  int    `hcl:"cores,optional" key:"-" doc:"0: a share of those that are free"`
-	Memory string `hcl:"memory,optional" key:"-" doc:"such as 4GB"`
-	GPUs   int    `hcl:"gpus,optional" key:"-" doc:"of the machine"`
+	Memory string `hcl:"memory,optional" key:"-" doc:"of the machine, such as 4GiB or 500MB"`
+	GPUs   int    `hcl:"gpus,optional" key:"-" doc:"of the machine, for itself alone"`
 }
 
 func defaultStageArguments() stageArguments {

@@ -72,7 +72,7 @@ const (
 func Describe(kinds []*Kind, executors []*ExecutorKind, starter []byte) *Schema {
 	s := &Schema{Functions: Functions()}
 	s.Stage = BlockDoc{Name: "stage", Occurs: Repeated, BodyDoc: describeBody(reflect.ValueOf(defaultStageArguments())),
-		Description: "What a block of any kind takes besides the kind's own. None of it can change what a stage makes, so none enters a key"}
+		Description: "what a block of any kind takes besides the kind's own; none of it can change what a stage makes, so none enters a key"}
 	examples := examplesOf(starter)
 	for _, k := range kinds {
 		s.Kinds = append(s.Kinds, KindDoc{

@@ -59,7 +59,7 @@ type Save struct {
 // Evaluate tells when the validation loss is measured, and on how much. It is always measured after the last step and
 // at save points, on the same blocks, which are spread evenly over the validation tokens.
 type Evaluate struct {
-	Every  int `hcl:"every,optional" doc:"how many steps lie between; 0: none in between"`
+	Every  int `hcl:"every,optional" doc:"steps from one measurement to the next; 0: none in between"`
 	Tokens int `hcl:"tokens,optional" doc:"how many to measure on, at most; one sequence at least"`
 }
 

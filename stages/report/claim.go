@@ -29,9 +29,9 @@ type Claim struct {
 	Range    []float64   `hcl:"range,optional" doc:"[least, most] of the axis, both included"`
 	Unit     string      `hcl:"unit,optional" doc:"the unit of replication: seed, or a coordinate that ends in _seed"`
 	Where    []Where     `hcl:"where,block" doc:"which rows"`
-	Base     *Criterion  `hcl:"base,block" doc:"what ranks lower by this..."`
-	After    *Criterion  `hcl:"after,block" doc:"...can rank higher by this"`
-	Criteria []Criterion `hcl:"criterion,block" doc:"two or more, of which the first has another best place on the axis than the rest"`
+	Base     *Criterion  `hcl:"base,block" doc:"a metric by which one place on the axis ranks below another"`
+	After    *Criterion  `hcl:"after,block" doc:"a metric by which it ranks above it after all"`
+	Criteria []Criterion `hcl:"criterion,block" doc:"a metric with a best place on the axis: two blocks or more, of which the first one's is another than the rest's"`
 }
 
 // Criterion is a metric to rank by.
