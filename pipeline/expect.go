@@ -1,63 +1,42 @@
 package pipeline
 
-import (
-	"strings"
-
-	"anneal/artifacts/store"
-)
-
-// seconds tells what each stage of g is expected to take, going by the results at hand: of the same block, as this run
-// found them or, where it found none, one of the newest run; or else of the same kind; or else of any.
+// seconds tells what each stage of g is expected to take, going by results of the same block, which this run found or
+// the newest one left; or else of the same kind; or else of any.
 func (p *planner) seconds(g *Graph) func(*Node) float64 {
-	blocks, kinds, all := means{}, means{}, means{}
-	missing := map[string]string{} // an address of the newest run, by block
+	blocks, kinds, all := map[string]*total{}, map[string]*total{}, map[string]*total{}
+	unseen := map[string]bool{}
 	kind := map[string]string{}
+	add := func(block string, t total) {
+		for _, to := range []struct {
+			totals map[string]*total
+			name   string
+		}{{blocks, block}, {kinds, kind[block]}, {all, ""}} {
+			if to.totals[to.name] == nil {
+				to.totals[to.name] = new(total)
+			}
+			to.totals[to.name].seconds += t.seconds
+			to.totals[to.name].n += t.n
+		}
+	}
 	for _, n := range g.Nodes {
 		kind[n.Block] = n.Kind.Name
 		if r := p.known[n]; r != nil {
-			blocks.add(n.Block, r)
-			kinds.add(n.Kind.Name, r)
-			all.add("", r)
-			delete(missing, n.Block)
-		} else if blocks[n.Block] == nil {
-			missing[n.Block] = ""
+			add(n.Block, total{seconds: r.Made.Seconds, n: 1})
 		}
 	}
-	for addr := range p.keys {
-		block, _, _ := strings.Cut(addr, "[")
-		if other, wanted := missing[block]; wanted && (other == "" || addr < other) {
-			missing[block] = addr
-		}
+	for block := range kind {
+		unseen[block] = blocks[block] == nil
 	}
-	for block, addr := range missing {
-		if r, err := p.st.Result(p.keys[addr]); addr != "" && err == nil {
-			blocks.add(block, r)
-			kinds.add(kind[block], r)
-			all.add("", r)
-		}
+	past := p.means(unseen)
+	for _, block := range sortedKeys(past) { // in one order, as sums of floats depend on it
+		add(block, *past[block])
 	}
 	return func(n *Node) float64 {
-		for _, m := range []*mean{blocks[n.Block], kinds[n.Kind.Name], all[""]} {
-			if m != nil {
-				return m.seconds / float64(m.n)
+		for _, t := range []*total{blocks[n.Block], kinds[n.Kind.Name], all[""]} {
+			if t != nil {
+				return t.seconds / float64(t.n)
 			}
 		}
 		return 1 // nothing is known: a chain is as long as its stages are many
 	}
-}
-
-// means are of results, by the name of what they have in common.
-type means map[string]*mean
-
-type mean struct {
-	seconds float64
-	n       int
-}
-
-func (m means) add(name string, r *store.Result) {
-	if m[name] == nil {
-		m[name] = new(mean)
-	}
-	m[name].seconds += r.Made.Seconds
-	m[name].n++
 }

@@ -43,7 +43,8 @@ func (r *runner) make(ctx context.Context, executor Executor, s *stageRun, free 
 	if err != nil {
 		return nil, false, err
 	}
-	log := &lateFile{path: attempt.Log()}
+	file := &lateFile{path: attempt.Log()}
+	log, flush := r.graph.config.secrets.writer(file)
 	t := &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, Progress: r.progress(s), attempt: attempt}
 	started := time.Now()
 	err = r.stage(ctx, t, s)
@@ -53,7 +54,7 @@ func (r *runner) make(ctx context.Context, executor Executor, s *stageRun, free 
 	if err != nil {
 		fmt.Fprintf(log, "%s: %s\n", n.Addr, err)
 	}
-	if closed := log.Close(); err == nil {
+	if closed := errors.Join(flush(), file.Close()); err == nil {
 		err = closed
 	}
 	if err == nil {

@@ -68,9 +68,12 @@ func (g *Graph) Run(ctx context.Context, st *store.Store, o RunOptions, notify f
 	started := time.Now()
 	record := &Record{
 		ID:       started.UTC().Format("20060102T150405.000000Z") + "-" + rand.Text()[:6], // sorts by time
-		Pipeline: g.Name, Name: o.Name, Note: o.Note, Command: o.Command,
+		Pipeline: g.Name, Name: o.Name, Note: o.Note,
 		Started: started.UTC(),
 		Keys:    map[string]store.Digest{}, Before: map[string]store.Digest{}, Sources: map[string]store.Digest{},
+	}
+	for _, word := range o.Command {
+		record.Command = append(record.Command, g.config.secrets.mask(word))
 	}
 	for path, text := range g.config.Sources() {
 		b, err := st.Put(text, "hcl")
@@ -89,7 +92,8 @@ func (g *Graph) Run(ctx context.Context, st *store.Store, o RunOptions, notify f
 		planner: newPlanner(g, st), commit: make(chan struct{}, commitsAtOnce),
 	}
 	r.emit(Event{Action: "begin", Begin: &Begin{
-		Run: record.ID, Name: o.Name, Note: o.Note, Command: o.Command, Versions: versions(), Sources: record.Sources,
+		Run: record.ID, Name: o.Name, Note: o.Note, Command: record.Command,
+		Versions: versions(), Variables: g.config.VariableValues(), Sources: record.Sources,
 		Stages: len(g.Nodes), Of: len(g.unselected().Nodes),
 	}})
 	out := &Outcome{Results: r.planner.known}
@@ -125,7 +129,7 @@ type runner struct {
 func (r *runner) emit(e Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e.Time, e.Pipeline = time.Now().UTC(), r.graph.Name
+	e.Time, e.Pipeline, e.Text = time.Now().UTC(), r.graph.Name, r.graph.config.secrets.mask(e.Text)
 	r.journal.write(e)
 	r.notify(e)
 }
