@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"anneal/cli"
+	"anneal/pipeline"
 	"anneal/stages"
 )
 
@@ -14,5 +15,15 @@ import (
 var starter []byte
 
 func main() {
-	os.Exit(cli.Main(context.Background(), cli.App{Kinds: stages.Kinds(), Starter: starter}, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(cli.Main(context.Background(), app(), os.Args[1:], os.Stdout, os.Stderr))
 }
+
+func app() cli.App {
+	return cli.App{Kinds: stages.Kinds(), Executors: executors, Starter: starter}
+}
+
+var executors = []*pipeline.ExecutorKind{{
+	Name: "local",
+	Doc:  "this machine, whose cores and memory stages share",
+	New:  func() pipeline.Executor { return pipeline.NewLocal(0) },
+}}

@@ -92,7 +92,7 @@ func (c *command) formatInput(in io.Reader, check bool) error {
 		_, err = c.stdout.Write(formatted)
 		return err
 	}
-	if !string(formatted) == string(was) {
+	if string(formatted) != string(was) {
 		return exit(exitFailed)
 	}
 	return nil
