@@ -72,15 +72,16 @@ func (g *Graph) Plan(st *store.Store) []Step {
 
 // planner holds what is known of stored results while a graph is walked.
 type planner struct {
-	st    *store.Store
-	graph *Graph
-	last  *Record                    // the newest run of the pipeline that ended
-	keys  map[string]store.Digest    // that it left, by address
-	known map[*Node]*store.Result    // of nodes whose result is at hand
-	words map[*Kind]*vocabulary      // of kinds whose facts have been compared
-	fails map[string]string          // why stages failed in that run, by address; nil until it is asked for
-	alike map[store.Digest][]*stored // results by what they depend on besides inputs; nil until it is asked for
-	gone  map[string]*candidates     // by block; nil until it is asked for
+	st          *store.Store
+	graph       *Graph
+	last        *Record                    // the newest run of the pipeline that ended
+	keys        map[string]store.Digest    // that it left, by address
+	known       map[*Node]*store.Result    // of nodes whose result is at hand
+	words       map[*Kind]*vocabulary      // of kinds whose facts have been compared
+	fails       map[string]string          // why stages failed in that run, by address; nil until it is asked for
+	alike       map[store.Digest][]*stored // results by what they depend on besides inputs; nil until it is asked for
+	unversioned map[store.Digest][]*stored // results by what they depend on besides versions; nil until it is asked for
+	gone        map[string]*candidates     // by block; nil until it is asked for
 }
 
 // stored is a result as far as reasons and costs need it.
