@@ -1,4 +1,4 @@
-.PHONY: demo test check bench golden
+.PHONY: demo test check bench golden reference
 
 demo: # a few minutes on two cores; then open results/demo/report.html
 	go run . run demo
@@ -18,6 +18,9 @@ check:
 bench: # against make, ninja, Snakemake, PyTorch and the machine's peak; installs what it can of them; see docs/speed.md
 	bench/graph.py
 	bench/training.sh
+
+reference: # docs/reference/, from the code; after a change of kinds, attributes, functions or commands
+	go run . schema --markdown docs/reference
 
 # Writes the digests that the golden tests found in place of those they want. Raise the Version of each kind concerned
 # (or lm's Numbers) in the same commit, or stores keep answering with the old bytes. Run on amd64: some digests are its own.
