@@ -113,29 +113,11 @@ func (c *Config) parse(paths []string) (bodies []*hclsyntax.Body, diags hcl.Diag
 			continue
 		}
 		c.files[p] = file
-		diags = append(diags, denormal(src, p)...)
 		body := file.Body.(*hclsyntax.Body)
 		c.watchConditionals(body)
 		bodies = append(bodies, body)
 	}
 	return bodies, diags
-}
-
-// denormal reports texts that HCL would change, for it knows strings in Unicode's normal form C only.
-func denormal(src []byte, name string) (diags hcl.Diagnostics) {
-	if cty.NormalizeString(string(src)) == string(src) {
-		return nil
-	}
-	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos)
-	for _, t := range tokens {
-		switch t.Type {
-		case hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit, hclsyntax.TokenIdent:
-			if cty.NormalizeString(string(t.Bytes)) != string(t.Bytes) {
-				diags = append(diags, problem(t.Range, "Text in another form", "This text is not in Unicode's normal form C, as HCL would have it, so a file of this name would not be found. Write composed letters; if a file's name has others, rename it."))
-			}
-		}
-	}
-	return diags
 }
 
 // sourceFiles lists the pipeline files at path, a folder or a file, in the order of their names.
