@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -94,7 +95,10 @@ func (c *command) showResult(st *store.Store, n *named, made *pipeline.Making) e
 	fmt.Fprintf(c.stdout, "%s\n", madeText(res, made))
 
 	facts := &columns{right: []bool{false, false, false}}
-	for _, f := range res.Key {
+	rank := map[string]int{"kind": 1, "numbers": 2, "config": 3, "input": 5, "point": 6} // sources are 4
+	for _, f := range slices.SortedStableFunc(slices.Values(res.Key), func(a, b store.Fact) int {
+		return cmp.Compare(cmp.Or(rank[a.Kind], 4), cmp.Or(rank[b.Kind], 4))
+	}) {
 		value := f.Value
 		if f.Kind == "input" && !res.Made.Inputs[f.Name].IsZero() {
 			value += " from " + res.Made.Inputs[f.Name].Short()

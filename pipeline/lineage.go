@@ -104,14 +104,18 @@ func Makings(st *store.Store, keys []store.Digest) map[store.Digest]*Making {
 
 // LastRuns finds for each address of a pipeline the newest run in which it ran, for better or worse.
 func LastRuns(st *store.Store, pipeline string, addrs []string) map[string]*Making {
+	wanted := map[string]bool{}
+	for _, addr := range addrs {
+		wanted[addr] = true
+	}
 	ran := map[string]*Making{}
 	for _, id := range runIDs(st) {
-		if len(ran) == len(addrs) {
+		if len(ran) == len(wanted) {
 			break
 		}
 		ended(st, id, func(line []byte) bool {
 			addr := unquoted(text(line, "addr"))
-			return ran[addr] == nil && slices.Contains(addrs, addr) && text(line, "pipeline") == pipeline
+			return wanted[addr] && ran[addr] == nil && text(line, "pipeline") == pipeline
 		}, func(m *Making) { ran[m.Addr] = m })
 	}
 	return ran
@@ -235,6 +239,64 @@ func lineage(st *store.Store, key store.Digest, known map[store.Digest]*Origin) 
 	}
 	slices.SortStableFunc(o.Inputs, func(a, b InputOrigin) int { return naturally(a.Field, b.Field) })
 	return o
+}
+
+// Settings lists the configuration among facts of a kind as far as it differs from the defaults, "name = value".
+func Settings(k *Kind, facts []store.Fact) []string {
+	d := difference{vocabulary: newVocabulary(k), after: map[factName]string{}}
+	for _, f := range facts {
+		d.after[nameOf(f)] = f.Value
+	}
+	var all []string
+	for _, f := range sorted(facts) {
+		if f.Kind != "config" {
+			continue
+		}
+		switch t := d.term(f.Name); t.role {
+		case listTerm:
+			if t.rest == "" {
+				elements := make([]string, 0, 4)
+				for i := 0; ; i++ {
+					e, ok := d.after[factName{"config", f.Name + "." + strconv.Itoa(i)}]
+					if !ok {
+						break
+					}
+					elements = append(elements, valueText(e, t.text))
+				}
+				all = append(all, f.Name+" = ["+strings.Join(elements, ", ")+"]")
+			}
+		case blockTerm:
+			all = append(all, f.Name+" {}")
+		case artifactTerm, sourceTerm, rowsTerm, blocksTerm: // what they hold is told elsewhere
+		default:
+			all = append(all, f.Name+" = "+valueText(f.Value, t.text))
+		}
+	}
+	return all
+}
+
+// Sources lists what a result took from outside the graph, by field: a digest or what pins it. names, which may be nil,
+// is the node that the files have where the result was made: of a file whose bytes are still the same it tells the name.
+func Sources(r *store.Result, names *Node) []string {
+	var all []string
+	for _, f := range r.Key {
+		if nameOf(f).class != "source" {
+			continue
+		}
+		text := sourceText(f.Value)
+		if f.Kind != "file" {
+			text = f.Kind + " " + text
+		}
+		if names != nil {
+			for _, x := range names.files {
+				if x.field == f.Name && x.value == f.Value && x.kind == f.Kind && !strings.Contains(text, x.file.Name) {
+					text = x.file.Name + " " + text
+				}
+			}
+		}
+		all = append(all, f.Name+" = "+text)
+	}
+	return all
 }
 
 // inputBlob reads the fact of an input: its type and its digest.
