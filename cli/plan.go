@@ -110,11 +110,18 @@ func (c *command) planText(g *pipeline.Graph, steps []pipeline.Step, cores int) 
 		}
 		fmt.Fprintln(c.stdout)
 	}
+	fmt.Fprintln(c.stdout)
+	c.planSummary(g, steps, cores)
+}
+
+// planSummary counts steps that were foreseen, and says what they will cost.
+func (c *command) planSummary(g *pipeline.Graph, steps []pipeline.Step, cores int) {
+	tint := palette(c.color(c.stdout))
 	counts := map[string]int{}
 	for _, s := range steps {
 		counts[s.Do]++
 	}
-	fmt.Fprintf(c.stdout, "\n%s%s%s: ", tint.bold, g.Name, tint.reset)
+	fmt.Fprintf(c.stdout, "%s%s%s: ", tint.bold, g.Name, tint.reset)
 	if counts[pipeline.Run]+counts[pipeline.Maybe] == 0 {
 		fmt.Fprintf(c.stdout, "nothing to do, all %s cached.\n", count(counts[pipeline.Cached], "stage"))
 		return
