@@ -17,31 +17,10 @@ const lockSuffix = ".lock"
 // Lock takes the lock of key, which is given back by the returned function or by the end of the process, whatever
 // ends it. waiting, if not nil, is called once when another process holds it.
 func (s *Store) Lock(ctx context.Context, key Digest, waiting func()) (unlock func(), err error) {
-	dir := filepath.Join(s.dir, "work")
-	path := filepath.Join(dir, key.String()+lockSuffix)
 	for pause := time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
-		if errors.Is(err, fs.ErrNotExist) {
-			if err = os.MkdirAll(dir, 0o777); err == nil {
-				f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil && sameFile(f, path) {
-			return func() {
-				os.Remove(path) // still locked: whoever opened it meanwhile sees that it is gone
-				f.Close()
-			}, nil
-		}
-		f.Close()
-		if err != nil && !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			return nil, &os.PathError{Op: "lock", Path: path, Err: err}
-		}
-		if err == nil {
-			continue
+		unlock, free, err := s.tryLock(key)
+		if err != nil || free {
+			return unlock, err
 		}
 		if waiting != nil {
 			waiting()
@@ -53,6 +32,50 @@ func (s *Store) Lock(ctx context.Context, key Digest, waiting func()) (unlock fu
 		case <-time.After(pause):
 		}
 	}
+}
+
+func (s *Store) lockPath(key Digest) string {
+	return filepath.Join(s.dir, "work", key.String()+lockSuffix)
+}
+
+// tryLock takes the lock of key if it is free.
+func (s *Store) tryLock(key Digest) (unlock func(), free bool, err error) {
+	path := s.lockPath(key)
+	for {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
+		if errors.Is(err, fs.ErrNotExist) {
+			if err = os.MkdirAll(filepath.Dir(path), 0o777); err == nil {
+				f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
+			}
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		switch err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+		case err == nil && sameFile(f, path):
+			return func() {
+				os.Remove(path) // still locked: whoever opened it meanwhile sees that it is gone
+				f.Close()
+			}, true, nil
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			f.Close()
+			return nil, false, nil
+		case err != nil && !errors.Is(err, syscall.EINTR):
+			f.Close()
+			return nil, false, &os.PathError{Op: "lock", Path: path, Err: err}
+		}
+		f.Close()
+	}
+}
+
+// locked tells whether somebody holds the lock of key. It writes nothing.
+func (s *Store) locked(key Digest) bool {
+	f, err := os.Open(s.lockPath(key))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }
 
 // Objects are put in place before the result that names them, and nothing names them in between. Whoever puts holds

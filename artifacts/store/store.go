@@ -1,7 +1,8 @@
 // Package store keeps what stages make: immutable objects named by the SHA-256 of their bytes, and results named by
 // the SHA-256 of the facts they depend on. A store is a folder of plain files that any number of processes share:
 //
-//	objects/<2>/<digest>    one file, or the manifest of a tree; read-only, written once
+//	objects/<2>/<digest>    one file, or the manifest of a tree; read-only, written once. <digest>.dropped in its
+//	                        place says that it was dropped on purpose
 //	results/<2>/<key>       what a stage made, written last
 //	work/<key>/<attempt>/   a stage that runs; its lock is work/<key>.lock
 //	damaged/<name>          objects and results whose bytes no longer match their name

@@ -16,6 +16,11 @@ import (
 func (s *Store) Put(data []byte, kind string) (Blob, error) {
 	b := Blob{Digest: sha256.Sum256(data), Size: int64(len(data)), Type: kind}
 	path := s.object(b.Digest)
+	unlock, err := s.share()
+	if err != nil {
+		return Blob{}, err
+	}
+	defer unlock()
 	if s.Present(b) == nil && os.Chtimes(path, intact, intact) == nil { // so that a sweep sees that it is used
 		return b, nil
 	}
@@ -91,35 +96,14 @@ func (s *Store) Complete(r *Result) error {
 	return err
 }
 
+// markerSuffix ends the name of a marker.
+const markerSuffix = ".dropped"
+
 // marker is the file that says that the object d was dropped on purpose.
-func (s *Store) marker(d Digest) string { return s.object(d) + ".dropped" }
+func (s *Store) marker(d Digest) string { return s.object(d) + markerSuffix }
 
 // Dropped tells whether b is missing because it was dropped on purpose.
 func (s *Store) Dropped(b Blob) bool {
 	_, err := os.Lstat(s.marker(b.Digest))
 	return err == nil && errors.Is(s.Present(b), fs.ErrNotExist)
-}
-
-// Drop removes the tree b, all but those of its files that are to stay, and leaves a marker that tells this from loss.
-func (s *Store) Drop(b Blob, stays func(Digest) bool) error {
-	entries, err := s.manifest(b)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(s.marker(b.Digest), nil, 0o444); err != nil {
-		return err
-	}
-	gone := []Digest{b.Digest}
-	for _, e := range entries {
-		gone = append(gone, e.digest)
-	}
-	for _, d := range gone {
-		if stays(d) {
-			continue
-		}
-		if err := os.Remove(s.object(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
 }
