@@ -121,9 +121,16 @@ func (c *command) addresses(typed string) []string {
 	}
 	block, _, instances := strings.Cut(strings.TrimPrefix(typed, prefix), "[")
 	var all []string
+	add := func(addr string) {
+		if addr = prefix + addr; !slices.Contains(all, addr) { // pipelines may share names
+			all = append(all, addr)
+		}
+	}
 	for _, name := range names {
 		if !instances {
-			all = append(all, config.Blocks(name)...)
+			for _, b := range config.Blocks(name) {
+				add(b)
+			}
 			continue
 		}
 		if !slices.Contains(config.Blocks(name), block) {
@@ -135,14 +142,9 @@ func (c *command) addresses(typed string) []string {
 		}
 		for _, n := range graphs[0].Nodes {
 			if n.Block == block {
-				all = append(all, n.Addr)
+				add(n.Addr)
 			}
 		}
-	}
-	slices.Sort(all)
-	all = slices.Compact(all)
-	for i := range all {
-		all[i] = prefix + all[i]
 	}
 	if prefix == "" && !instances && len(names) > 1 {
 		for _, name := range names {

@@ -32,7 +32,7 @@ configuration and metrics.`,
 		Args: cobra.ArbitraryArgs,
 	}
 	to := cmd.Flags().String("to", "export", "write into `DIR`")
-	format := cmd.Flags().String("format", "parquet", "write tables as `FORMAT`: parquet or csv")
+	format := cmd.Flags().String("format", "parquet", "write tables as `parquet|csv`")
 	runs := cmd.Flags().Bool("runs", false, "write the history of all runs instead of artifacts")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		switch {
