@@ -93,7 +93,7 @@ type bundle struct {
 // leftOut is an artifact that does not go along.
 type leftOut struct {
 	addr, output string
-	size         int64
+	blob         store.Blob
 }
 
 // take notes the artifacts that an argument of --with names.
@@ -255,7 +255,7 @@ func (b *bundle) results() (problems []error) {
 			if !isReached || !b.chosen(blob) || b.st.Dropped(blob) {
 				dropped[b.inStore(b.st.DroppedPath(blob))] = blob
 				if isReached {
-					b.leftOut = append(b.leftOut, leftOut{addr, name, blob.Size})
+					b.leftOut = append(b.leftOut, leftOut{addr, name, blob})
 				}
 				continue
 			}
@@ -276,11 +276,15 @@ func (b *bundle) results() (problems []error) {
 			}
 		}
 	}
+	isPacked := func(blob store.Blob) bool { return b.packed[b.inStore(b.st.Path(blob.Digest))] }
 	for marker, blob := range dropped {
-		if !b.packed[b.inStore(b.st.Path(blob.Digest))] {
+		if !isPacked(blob) {
 			b.add(archive.Bytes(marker, nil))
 		}
 	}
+	chosen := len(b.leftOut)
+	b.leftOut = slices.DeleteFunc(b.leftOut, func(l leftOut) bool { return isPacked(l.blob) }) // as part of another
+	b.here += chosen - len(b.leftOut)
 	return problems
 }
 
@@ -428,7 +432,7 @@ func (b *bundle) tell(target string) error {
 	}
 	fmt.Fprintf(b.c.stdout, "%s: run %s of %s, %s, %s\n", target, b.run.Short(), b.run.Pipeline, count(len(b.files), "file"), bytes(b.bytes))
 	if n := len(b.leftOut); n > 0 {
-		largest := slices.MaxFunc(b.leftOut, func(x, y leftOut) int { return cmp.Compare(x.size, y.size) })
+		largest := slices.MaxFunc(b.leftOut, func(x, y leftOut) int { return cmp.Compare(x.blob.Size, y.blob.Size) })
 		block, _, _ := strings.Cut(largest.addr, "[")
 		fmt.Fprintf(b.c.stdout, "%d of %s are in it. The others can be computed again, or taken along: --with %s.%s, or --all\n",
 			b.here, count(b.here+n, "artifact"), block, largest.output)
