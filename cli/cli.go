@@ -45,6 +45,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // command is one run of the program: its flags and its streams.
 type command struct {
 	app            App
+	args           []string // as typed
 	stdout, stderr io.Writer
 
 	dir, file string
@@ -56,7 +57,7 @@ type command struct {
 
 // Main runs the program and returns its exit code.
 func Main(ctx context.Context, app App, args []string, stdout, stderr io.Writer) int {
-	c := &command{app: app, stdout: stdout, stderr: stderr}
+	c := &command{app: app, args: args, stdout: stdout, stderr: stderr}
 	root := c.commands()
 	root.SetArgs(args)
 	root.SetOut(stdout)

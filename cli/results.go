@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"anneal/artifacts"
@@ -13,53 +16,134 @@ import (
 	"anneal/pipeline"
 )
 
-// writeResults leaves the reports of a run under results/<pipeline>/, each in a folder of its own where there are
-// several. Pages are copied, tables compressed.
+// writeResults leaves the reports of a run under results/<pipeline>/, each in a folder of its own where the pipeline has
+// several. Pages are copied, tables compressed. What an earlier run wrote there and the reports no longer have is removed,
+// unless somebody else has changed it since; other files are let alone.
 func (c *command) writeResults(g *pipeline.Graph, out *pipeline.Outcome, st *store.Store) error {
+	selected := map[*pipeline.Node]bool{}
+	for _, n := range g.Nodes {
+		selected[n] = true
+	}
 	type report struct {
 		node *pipeline.Node
 		blob store.Blob
 	}
-	var reports []report
-	var missing []string
-	for _, n := range g.Nodes {
+	var made []report
+	var missing, stand []*pipeline.Node
+	for _, n := range g.Whole().Nodes {
 		for _, o := range n.Stage.Outputs() {
 			if o.Type != "report" {
 				continue
 			}
 			if res := out.Results[n]; res != nil {
-				reports = append(reports, report{n, res.Outputs[o.Name]})
-			} else {
-				missing = append(missing, n.Addr)
+				made = append(made, report{n, res.Outputs[o.Name]})
+				continue
+			}
+			stand = append(stand, n)
+			if selected[n] {
+				missing = append(missing, n)
 			}
 		}
 	}
-	if _, err := os.Stat(filepath.Join(c.root(), "results", g.Name)); err == nil {
-		for _, addr := range missing {
-			fmt.Fprintf(c.stderr, "%s was not made; what stands under results/%s is older than this run.\n", addr, g.Name)
+	root := filepath.Join(c.root(), "results", g.Name)
+	if _, err := os.Stat(root); err == nil {
+		for _, n := range missing {
+			fmt.Fprintf(c.stderr, "%s was not made; what stands under results/%s is older than this run.\n", n.Addr, g.Name)
 		}
 	}
-	for _, r := range reports {
-		dir := filepath.Join(c.root(), "results", g.Name)
-		if len(reports)+len(missing) > 1 {
-			dir = filepath.Join(dir, strings.TrimPrefix(fileName(r.node.Block, r.node.Point), r.node.Kind.Name+"."))
+	if len(made) == 0 {
+		return nil
+	}
+	folder := func(n *pipeline.Node) string {
+		if len(made)+len(stand) == 1 {
+			return "."
 		}
-		staged, err := os.MkdirTemp(st.Dir(), "results-")
-		if err != nil {
+		return strings.TrimPrefix(fileName(n.Block, n.Point), n.Kind.Name+".")
+	}
+	w := written{root: root, files: map[string]store.Digest{}}
+	for _, r := range made {
+		if err := c.writeReport(&w, folder(r.node), r.blob, st); err != nil {
 			return err
 		}
-		from := filepath.Join(staged, "report")
-		if err = stage(st, r.blob, from); err == nil {
-			err = copyTree(from, dir, compress)
-		}
-		if err = errors.Join(err, os.RemoveAll(staged)); err != nil {
-			return err
-		}
-		if !c.json {
-			fmt.Fprintf(c.stdout, "report: %s\n", filepath.Join(dir, "report.html"))
+	}
+	var keep []string
+	for _, n := range stand {
+		keep = append(keep, folder(n))
+	}
+	if err := w.settle(keep); err != nil {
+		return err
+	}
+	if !c.json {
+		for _, r := range made {
+			fmt.Fprintf(c.stdout, "report: %s\n", filepath.Join(root, folder(r.node), "report.html"))
 		}
 	}
 	return nil
+}
+
+// writeReport writes the files of one report into a folder of w.
+func (c *command) writeReport(w *written, folder string, b store.Blob, st *store.Store) error {
+	staged, err := os.MkdirTemp(st.Dir(), "results-")
+	if err != nil {
+		return err
+	}
+	from := filepath.Join(staged, "report")
+	if err = stage(st, b, from); err == nil {
+		err = copyTree(from, filepath.Join(w.root, folder), func(from, part string) error {
+			if err := compress(from, part); err != nil {
+				return err
+			}
+			rel, err := filepath.Rel(filepath.Join(staged, "report"), from)
+			if err != nil {
+				return err
+			}
+			digest, _, err := store.HashFile(part)
+			w.files[filepath.ToSlash(filepath.Join(folder, rel))] = digest
+			return err
+		})
+	}
+	return errors.Join(err, os.RemoveAll(staged))
+}
+
+// written is what a run wrote below root: the digests of files, by their names from there.
+type written struct {
+	root  string
+	files map[string]store.Digest
+}
+
+// list is the file that says what earlier runs wrote. `sha256sum -c` can check it.
+func (w *written) list() string { return filepath.Join(w.root, ".anneal") }
+
+// settle removes what earlier runs wrote and this one did not, except below the folders to keep, and notes what is there.
+func (w *written) settle(keep []string) error {
+	before, err := os.ReadFile(w.list())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for line := range strings.Lines(string(before)) {
+		sum, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		digest, err := store.ParseDigest(sum)
+		if _, still := w.files[name]; still || err != nil || !filepath.IsLocal(name) {
+			continue
+		}
+		if slices.ContainsFunc(keep, func(folder string) bool { return strings.HasPrefix(name, folder+"/") }) {
+			w.files[name] = digest
+			continue
+		}
+		path := filepath.Join(w.root, filepath.FromSlash(name))
+		if is, _, err := store.HashFile(path); err != nil || is != digest {
+			continue // gone, or another's by now
+		}
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+		os.Remove(filepath.Dir(path)) // if that was the last file in it
+	}
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(w.files)) {
+		fmt.Fprintf(&text, "%s  %s\n", w.files[name], name)
+	}
+	return replace(w.list(), func(part string) error { return os.WriteFile(part, []byte(text.String()), 0o666) })
 }
 
 // stage puts a verified artifact at path. A damaged one is set aside, so that the next run makes it again.

@@ -1,12 +1,16 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,60 +19,179 @@ import (
 
 func (c *command) run() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "run [PIPELINE]",
+		Use:   "run [PIPELINE...]",
 		Short: "Compute what is not stored; the name may be left out where the file has one pipeline",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  cobra.ArbitraryArgs,
 	}
-	cores := jobs(cmd)
+	how := running(cmd)
+	part := selection(cmd)
+	failed := cmd.Flags().Bool("failed", false, "only what failed or was skipped in the newest run, and what that needs")
 	cmd.RunE = func(cmd *cobra.Command, names []string) error {
-		if *cores < 1 {
-			return usagef("--jobs must be at least 1, is %d", *cores)
-		}
 		graphs, err := c.graphs(names)
 		if err != nil {
 			return err
 		}
-		if len(graphs) != 1 {
+		if len(names) == 0 && len(graphs) != 1 {
 			var known []string
 			for _, g := range graphs {
 				known = append(known, g.Name)
 			}
 			return usagef("which pipeline? %s declares %q", c.file, known)
 		}
-		g := graphs[0]
-		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		go func() {
-			<-ctx.Done()
-			stop() // a second signal ends the program at once
-		}()
-		view := c.view(g)
-		st := c.store()
-		out, err := g.Run(ctx, st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(*cores)}}, view.event)
-		view.close()
-		if out == nil {
+		if graphs, err = selected(graphs, part); err != nil {
 			return err
 		}
-		err = errors.Join(err, c.writeResults(g, out, st))
-		for _, f := range out.Failures {
-			if err := c.printFailure(f); err != nil {
+		if *failed {
+			if graphs, err = c.onlyFailed(graphs); err != nil || len(graphs) == 0 {
 				return err
 			}
 		}
-		if ctx.Err() != nil {
-			fmt.Fprintln(c.stderr, "Interrupted. Finished stages are kept; run again to go on.")
-		}
-		if err == nil && out.Failed+out.Skipped > 0 {
-			return exit(exitFailed)
-		}
-		return err
+		return c.execute(cmd, graphs, how)
 	}
 	return cmd
+}
+
+// onlyFailed returns what the newest runs of pipelines left undone.
+func (c *command) onlyFailed(graphs []*pipeline.Graph) ([]*pipeline.Graph, error) {
+	var parts []*pipeline.Graph
+	for _, g := range graphs {
+		part, r, err := g.Failed(c.store())
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%w: leave out --failed", err)
+		case part != nil:
+			parts = append(parts, part)
+		case !c.json:
+			fmt.Fprintf(c.stdout, "%s: nothing failed or was skipped in run %s of %s.\n", g.Name, r.Short(), r.Started.Local().Format(time.DateTime))
+		}
+	}
+	return parts, nil
+}
+
+// runFlags is how a command that runs pipelines goes about it.
+type runFlags struct {
+	cores      *int
+	failFast   bool
+	name, note string
+}
+
+// running adds --jobs, --fail-fast, --name and --note to a command.
+func running(cmd *cobra.Command) *runFlags {
+	f := &runFlags{cores: jobs(cmd)}
+	cmd.Flags().BoolVar(&f.failFast, "fail-fast", false, "start nothing new once a stage failed")
+	cmd.Flags().StringVar(&f.name, "name", "", "call the run `NAME`, by which other commands find it")
+	cmd.Flags().StringVar(&f.note, "note", "", "keep `TEXT` with the run")
+	return f
+}
+
+// runName is what other commands can take for the name of a run, and for nothing else.
+var runName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`)
+
+// execute runs pipelines one after the other. The error carries the exit code of the worst.
+func (c *command) execute(cmd *cobra.Command, graphs []*pipeline.Graph, f *runFlags) error {
+	if *f.cores < 1 {
+		return usagef("--jobs must be at least 1, is %d", *f.cores)
+	}
+	if f.name != "" && (!runName.MatchString(f.name) || f.name == pipeline.Latest) {
+		return usagef("--name %q: a name starts with a letter, has letters, digits, _, . and -, and is not %q, which means the newest run", f.name, pipeline.Latest)
+	}
+	executors := make([]map[string]pipeline.Executor, len(graphs))
+	for i, g := range graphs {
+		var err error
+		if executors[i], err = g.Executors(); err != nil {
+			return err
+		}
+		if local, ok := executors[i]["local"].(*pipeline.Local); ok && (local.Cores == 0 || cmd.Flags().Changed("jobs")) {
+			local.Cores = *f.cores
+		}
+		if err := g.Fits(executors[i]); err != nil {
+			return err
+		}
+	}
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the program at once
+	}()
+	worst := error(nil)
+	for i, g := range graphs {
+		if ctx.Err() != nil {
+			fmt.Fprintf(c.stderr, "%s was not begun.\n", g.Name)
+			continue
+		}
+		o := pipeline.RunOptions{Executors: executors[i], FailFast: f.failFast, Name: f.name, Note: f.note, Command: append([]string{"anneal"}, c.args...)}
+		if err := c.runOne(ctx, g, o); err != nil {
+			var code exit
+			if !errors.As(err, &code) {
+				return err
+			}
+			worst = err
+			if f.failFast {
+				break
+			}
+		}
+	}
+	return worst
+}
+
+// printed is how many failures a run explains; more of them seldom say anything new.
+const printed = 10
+
+// runOne runs a pipeline and says what became of it.
+func (c *command) runOne(ctx context.Context, g *pipeline.Graph, o pipeline.RunOptions) error {
+	st := c.store()
+	view := c.view(g)
+	out, err := g.Run(ctx, st, o, view.event)
+	view.close()
+	if out == nil {
+		return err
+	}
+	err = errors.Join(err, c.writeResults(g, out, st))
+	for i, f := range out.Failures {
+		if i == printed {
+			fmt.Fprintf(c.stderr, "\n… and %d more failures; `anneal runs last` lists them\n", len(out.Failures)-printed)
+			break
+		}
+		if err := c.printFailure(f); err != nil {
+			return err
+		}
+	}
+	if out.Ended != "" && out.NotBegun > 0 {
+		fmt.Fprintf(c.stderr, "\nNothing was begun after %s failed: %s left.\n", out.Ended, count(out.NotBegun, "stage"))
+	}
+	if out.Interrupted {
+		fmt.Fprintln(c.stderr, interruption(out))
+	}
+	if err == nil && !out.Succeeded() {
+		return exit(exitFailed)
+	}
+	return err
+}
+
+// interruption tells how far a run came that was told to stop.
+func interruption(out *pipeline.Outcome) string {
+	text := fmt.Sprintf("Interrupted: %d finished", out.Ran)
+	if n := len(out.Stopped); n > 0 {
+		some := out.Stopped
+		if n > 4 {
+			some = append(some[:3:3], fmt.Sprintf("%d more", n-3))
+		}
+		text += fmt.Sprintf(", %d stopped in the middle (%s)", n, strings.Join(some, ", "))
+	}
+	if out.NotBegun > 0 {
+		text += fmt.Sprintf(", %d not begun", out.NotBegun)
+	}
+	return text + ". Run again to go on."
 }
 
 // printFailure says why a stage failed, with the lines of the file where those are to blame, and which log to read.
 func (c *command) printFailure(f *pipeline.StageError) error {
 	fmt.Fprintln(c.stderr)
+	ignored := ""
+	if f.Ignored {
+		ignored = " (ignored: on_failure)"
+	}
 	if blamed := f.Blamed(); blamed != nil {
 		if err := blamed.Print(c.stderr, c.width(), c.color(c.stderr)); err != nil {
 			return err
@@ -77,7 +200,7 @@ func (c *command) printFailure(f *pipeline.StageError) error {
 		fmt.Fprintf(c.stderr, "Error: %s\n", f)
 	}
 	if f.Log != "" {
-		fmt.Fprintf(c.stderr, "%s failed; its log is %s\n", f.Addr, f.Log)
+		fmt.Fprintf(c.stderr, "%s failed%s; its log is %s\n", f.Addr, ignored, f.Log)
 	}
 	return nil
 }
@@ -96,7 +219,7 @@ func (c *command) view(g *pipeline.Graph) view {
 	}
 	lines := &lineView{out: c.stdout, pipeline: g.Name, tint: palette(c.color(c.stdout))}
 	if f := terminal(c.stdout); f != nil {
-		return newLiveView(f, lines)
+		return newLiveView(f, lines, len(g.Nodes))
 	}
 	return lines
 }

@@ -1,8 +1,9 @@
 package pipeline
 
 // seconds tells what each stage of g is expected to take, going by results of the same block, which this run found or
-// the newest one left; or else of the same kind; or else of any.
-func (p *planner) seconds(g *Graph) func(*Node) float64 {
+// the newest one left; or else of the same kind; or else of any. known is false where there is no such result: then a
+// chain is as long as its stages are many.
+func (p *planner) seconds(g *Graph) (of func(*Node) float64, known bool) {
 	blocks, kinds, all := map[string]*total{}, map[string]*total{}, map[string]*total{}
 	unseen := map[string]bool{}
 	kind := map[string]string{}
@@ -37,6 +38,6 @@ func (p *planner) seconds(g *Graph) func(*Node) float64 {
 				return t.seconds / float64(t.n)
 			}
 		}
-		return 1 // nothing is known: a chain is as long as its stages are many
-	}
+		return 1
+	}, len(all) > 0
 }

@@ -29,7 +29,8 @@ type Event struct {
 	Key   store.Digest `json:"key,omitzero"`
 	Facts []store.Fact `json:"facts,omitempty"`
 
-	// Left is how many seconds of stages' time are to come at most, going by past runs, once something ended.
+	// Left is how many seconds of stages' time are to come at most, going by past runs: of plan events and of those that
+	// tell an end.
 	Left float64 `json:"left,omitempty"`
 
 	Pipeline string `json:"pipeline,omitempty"`

@@ -21,7 +21,7 @@ type Local struct {
 	running []*Task // longest first
 }
 
-// NewLocal returns an executor with a budget of cores.
+// NewLocal returns an executor with a budget of cores; 0: all of the machine.
 func NewLocal(cores int) *Local { return &Local{Cores: cores} }
 
 // Check tells what is wrong with the configuration.

@@ -43,6 +43,7 @@ func (r *runner) make(ctx context.Context, executor Executor, s *stageRun, free 
 	if err != nil {
 		return nil, false, err
 	}
+	attempt.Replace = n.replace
 	file := &lateFile{path: attempt.Log()}
 	log, flush := r.graph.config.secrets.writer(file)
 	t := &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, Progress: r.progress(s), attempt: attempt}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,6 +55,37 @@ type RunOptions struct {
 	Name      string              // by which FindRun finds it
 	Note      string
 	Command   []string // what the user typed; for the journal
+}
+
+// Whole is the pipeline that g was selected from; g itself where it is no selection.
+func (g *Graph) Whole() *Graph { return g.unselected() }
+
+// Failed returns the part of g that failed or was skipped in the newest run of the pipeline that ended, with what that
+// needs, and the record of that run; nil where all of it is there.
+func (g *Graph) Failed(st *store.Store) (*Graph, *Record, error) {
+	r := lastRun(st, g.Name)
+	if r == nil {
+		return nil, nil, fmt.Errorf("there is no run of %s yet", g.Name)
+	}
+	wanted := map[*Node]bool{}
+	missing := map[string]bool{}
+	for _, addr := range append(slices.Clone(r.Failed), r.Skipped...) {
+		missing[addr] = true
+	}
+	for _, n := range slices.Backward(g.Nodes) {
+		if wanted[n] = wanted[n] || missing[n.Addr]; wanted[n] {
+			for _, p := range n.producers() {
+				wanted[p] = true
+			}
+		}
+	}
+	part := *g
+	part.whole = g.unselected()
+	part.Nodes = slices.DeleteFunc(slices.Clone(g.Nodes), func(n *Node) bool { return !wanted[n] })
+	if len(part.Nodes) == 0 {
+		return nil, r, nil
+	}
+	return &part, r, nil
 }
 
 // Run runs what is not stored. notify, which is called by one goroutine at a time, hears every event. A stage that fails

@@ -19,7 +19,7 @@ type stageRun struct {
 	rest      float64 // seconds expected from its start to the end of the last stage that waits for it,
 	after     float64 // and from its end
 	passed    int     // stages behind it that started while it did not fit
-	expected  float64 // seconds that it is to take, going by past runs
+	expected  float64 // seconds that it is to take, going by past runs; 0 where there are none to go by
 	holds     bool    // it occupies what it asked for
 	settled   bool    // it has a result, failed or was skipped
 	failed    bool
@@ -183,10 +183,10 @@ func (s *schedule) lookUp() {
 			continue
 		}
 		step := s.planner.step(v.node, &found[i])
-		s.emit(Event{Addr: v.node.Addr, Action: "plan", Do: step.Do, Why: step.Why, Key: v.key, Facts: v.facts})
 		if !s.foreseen {
 			s.foresee()
 		}
+		s.emit(Event{Addr: v.node.Addr, Action: "plan", Do: step.Do, Why: step.Why, Key: v.key, Facts: v.facts, Left: s.left})
 		s.queues[v.node.Meta.Executor].push(v)
 	}
 }
@@ -194,14 +194,16 @@ func (s *schedule) lookUp() {
 // foresee finds out what the longest chain of work is, once there is work.
 func (s *schedule) foresee() {
 	s.foreseen = true
-	seconds := s.planner.seconds(s.graph)
+	seconds, known := s.planner.seconds(s.graph)
 	for _, v := range slices.Backward(s.order) {
 		v.expected = seconds(v.node)
 		for _, c := range v.consumers {
 			v.after = max(v.after, c.rest)
 		}
 		v.rest = v.expected + v.after
-		if !v.settled {
+		if !known {
+			v.expected = 0
+		} else if !v.settled {
 			s.left += v.expected
 		}
 	}

@@ -131,8 +131,8 @@ func TestLongestChainFirst(t *testing.T) {
 		}
 	})
 	says(t, only(said, "start")[:4], "b", "e", "c", "a")
-	if !slices.Equal(left, []float64{5, 4, 3, 2, 1, 0}) {
-		t.Errorf("where nothing is known of a stage it counts as one: left %v", left)
+	if slices.Max(left) > 0 {
+		t.Errorf("nothing is known of these stages, and yet so many seconds are left: %v", left)
 	}
 	for _, r := range p.st.Results() {
 		r.Made.Seconds = 1
