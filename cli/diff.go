@@ -315,46 +315,51 @@ func (d *differ) details(pairs []*pair, indent string) {
 	for _, line := range inputLines(p.Difference) {
 		fmt.Fprintf(d.stdout, "%s%s\n", indent, line)
 	}
-	if p.Equal > 0 && len(pairs) == 1 && len(indent) < 4 {
-		fmt.Fprintf(d.stdout, "%s%s%s equal%s\n", indent, d.tint.dim, count(p.Equal, "other setting or input"), d.tint.reset)
+	if len(pairs) == 1 && p.Equal > 0 {
+		fmt.Fprintf(d.stdout, "%s%s%s equal%s\n", indent, d.tint.dim, count(p.Equal, "other fact"), d.tint.reset)
 	}
 	t := &columns{right: []bool{false, false, false}}
-	equal, shown := 0, 0
+	equal, left := 0, 0
 	for i, p := range pairs {
-		if !d.all && i >= few {
-			break
-		}
-		shown++
 		point := p.point
-		if len(pairs) == 1 && len(indent) < 4 {
+		if len(pairs) == 1 {
 			point = ""
 		}
 		for _, m := range p.values {
-			if m.Was == m.Is || math.IsNaN(m.Was) && math.IsNaN(m.Is) {
+			switch {
+			case m.Was == m.Is || math.IsNaN(m.Was) && math.IsNaN(m.Is):
 				equal++
-				continue
+			case !d.all && i >= few:
+				left++
+			default:
+				t.rows = append(t.rows, []string{point, m.Output + "." + m.Name, m.change()})
+				point = ""
 			}
-			t.rows = append(t.rows, []string{indent + point, m.Output + "." + m.Name, m.change()})
-			point = ""
-		}
-		if point != "" {
-			t.rows = append(t.rows, []string{indent + point, "", ""})
 		}
 	}
-	if len(t.rows) > 0 {
-		t.print(d.stdout)
+	if len(pairs) == 1 {
+		for i := range t.rows {
+			t.rows[i] = t.rows[i][1:]
+		}
+		t.right = t.right[1:]
+	}
+	for i := range t.rows {
+		t.rows[i][0] = indent + t.rows[i][0]
+	}
+	t.print(d.stdout)
+	if left > 0 {
+		fmt.Fprintf(d.stdout, "%s%s… and %s of %s; --all shows all%s\n", indent, d.tint.dim, count(left, "more number"), count(len(pairs)-few, "more instance"), d.tint.reset)
 	}
 	if equal > 0 {
-		fmt.Fprintf(d.stdout, "%s%s%s equal%s\n", indent, d.tint.dim, count(equal, "other number"), d.tint.reset)
-	}
-	if shown < len(pairs) {
-		fmt.Fprintf(d.stdout, "%s%s… and %s; --all shows all%s\n", indent, d.tint.dim, count(len(pairs)-shown, "more instance"), d.tint.reset)
+		fmt.Fprintf(d.stdout, "%s%s%s equal%s\n", indent, d.tint.dim, count(equal, "number"), d.tint.reset)
 	}
 }
 
-// inputLines says of which inputs the content differs, and why; fields of which the same is to be said share a line.
+// inputLines says of which inputs the content differs, and why; fields of which the same is to be said share a line, and
+// so do rows of a field.
 func inputLines(p *pipeline.Difference) []string {
 	fields := map[string][]string{}
+	rows := map[string]int{} // by what is said and field
 	var order []string
 	for _, in := range p.Inputs {
 		var causes []string
@@ -365,19 +370,25 @@ func inputLines(p *pipeline.Difference) []string {
 		if fields[why] == nil {
 			order = append(order, why)
 		}
-		fields[why] = append(fields[why], in.Field)
+		field, _, _ := strings.Cut(in.Field, "[")
+		if rows[why+"\x00"+field]++; rows[why+"\x00"+field] == 1 {
+			fields[why] = append(fields[why], in.Field)
+		}
 	}
 	var lines []string
 	for _, why := range order {
 		of := fields[why]
-		if more := len(of) - few; more > 1 {
-			of = append(of[:few:few], fmt.Sprintf("%d more", more))
+		verb := "differs"
+		if len(of) > 1 {
+			verb = "differ"
 		}
-		verb := " differs: "
-		if len(fields[why]) > 1 {
-			verb = " differ: "
+		for i := range of {
+			field, _, _ := strings.Cut(of[i], "[")
+			if n := rows[why+"\x00"+field]; n > 1 {
+				of[i] = fmt.Sprintf("%s at %d points", field, n)
+			}
 		}
-		lines = append(lines, strings.Join(of, ", ")+verb+why)
+		lines = append(lines, fmt.Sprintf("%s %s since %s", strings.Join(of, ", "), verb, why))
 	}
 	return lines
 }
@@ -440,11 +451,23 @@ func (d *differ) block(b blockPairs) (equal bool) {
 		case len(b.pairs) == 1:
 			d.details(group, "  ")
 		default:
-			fmt.Fprintf(d.stdout, "  %s\n", count(len(group), "instance"))
+			fmt.Fprintf(d.stdout, "  %s~ %s%s\n", d.tint.yellow, pointsOf(group), d.tint.reset)
 			d.details(group, "    ")
 		}
 	}
 	return false
+}
+
+// pointsOf names the points of pairs, some of them where there are many.
+func pointsOf(pairs []*pair) string {
+	var points []string
+	for _, p := range pairs[:min(few, len(pairs))] {
+		points = append(points, p.point)
+	}
+	if more := len(pairs) - len(points); more > 0 {
+		points = append(points, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(points, ", ")
 }
 
 // runs compares what two runs of a pipeline left.
@@ -458,6 +481,8 @@ func (d *differ) runs(a, b *pipeline.Record) error {
 		is[addr] = key
 	}
 	addrs := slices.Compact(slices.Sorted(slices.Values(append(sortedNames(was), sortedNames(is)...))))
+	pipeline.SortAddrs(addrs)
+	depth := map[string]int{}
 	for _, addr := range addrs {
 		block, _, swept := strings.Cut(addr, "[")
 		p := &pair{point: addr[len(block):], keys: [2]store.Digest{was[addr], is[addr]}}
@@ -471,6 +496,7 @@ func (d *differ) runs(a, b *pipeline.Record) error {
 			if r, err := d.st.Result(p.keys[1]); err == nil {
 				p.b = r
 			}
+			depth[block] = max(depth[block], d.comparison.Depth(p.keys[0]), d.comparison.Depth(p.keys[1]))
 			if err := d.compare(p); err != nil {
 				return err
 			}
@@ -481,6 +507,7 @@ func (d *differ) runs(a, b *pipeline.Record) error {
 		}
 		blocks[block].pairs = append(blocks[block].pairs, p)
 	}
+	slices.SortStableFunc(order, func(a, b string) int { return depth[a] - depth[b] }) // what made others differ comes first
 	if d.json {
 		for _, block := range order {
 			if err := d.blockJSON(*blocks[block]); err != nil {

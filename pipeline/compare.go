@@ -34,11 +34,12 @@ type Comparison struct {
 	kinds  map[string]*Kind
 	blocks map[store.Digest]string // where keys stand
 	causes map[[2]store.Digest][]Cause
+	depths map[store.Digest]int
 }
 
 // Compare returns a comparison of results of these kinds, which knows where results stand from the runs given.
 func Compare(st *store.Store, kinds []*Kind, runs ...*Record) *Comparison {
-	c := &Comparison{st, map[string]*Kind{}, map[store.Digest]string{}, map[[2]store.Digest][]Cause{}}
+	c := &Comparison{st, map[string]*Kind{}, map[store.Digest]string{}, map[[2]store.Digest][]Cause{}, map[store.Digest]int{}}
 	for _, k := range kinds {
 		c.kinds[k.Name] = k
 	}
@@ -80,7 +81,9 @@ func (c *Comparison) Results(a, b *store.Result) *Difference {
 		}
 	}
 	before, after := inputsOf(a), inputsOf(b)
-	for _, field := range slices.Compact(slices.SortedFunc(slices.Values(append(sortedKeys(before), sortedKeys(after)...)), naturally)) {
+	fields := slices.Compact(slices.Sorted(slices.Values(append(sortedKeys(before), sortedKeys(after)...))))
+	SortAddrs(fields) // rows by their points
+	for _, field := range fields {
 		x, had := before[field]
 		y, has := after[field]
 		switch {
@@ -132,6 +135,22 @@ func (c *Comparison) why(a, b store.Digest) []Cause {
 	}
 	c.causes[pair] = all
 	return all
+}
+
+// Depth is how many results stand between what has key and what came of nothing: none is less deep than what it came from.
+func (c *Comparison) Depth(key store.Digest) int {
+	if d, ok := c.depths[key]; ok {
+		return d
+	}
+	c.depths[key] = 0
+	depth := 0
+	if r, err := c.st.Result(key); err == nil {
+		for _, producer := range r.Made.Inputs {
+			depth = max(depth, 1+c.Depth(producer))
+		}
+	}
+	c.depths[key] = depth
+	return depth
 }
 
 // ownFacts are the facts of a result but for the content of its inputs.

@@ -48,6 +48,25 @@ func (n *Node) Inputs() []Ref {
 	return all
 }
 
+// SortAddrs sorts addresses by their blocks, and those of one block by their points.
+func SortAddrs(addrs []string) {
+	type parsed struct {
+		block string
+		point Point
+	}
+	of := map[string]parsed{}
+	for _, addr := range addrs {
+		block, point, err := ParseAddr(addr)
+		if err != nil {
+			block, point = addr, nil
+		}
+		of[addr] = parsed{block, point}
+	}
+	slices.SortStableFunc(addrs, func(a, b string) int {
+		return cmp.Or(naturally(of[a].block, of[b].block), of[a].point.compare(of[b].point))
+	})
+}
+
 // Place is where a key stood: an address of a pipeline, in a run.
 type Place struct {
 	Run  *Record
