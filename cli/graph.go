@@ -17,7 +17,7 @@ func (c *command) graph() *cobra.Command {
 		Short: "Draw a pipeline: its blocks, what reads what, and what a run would do",
 		Args:  cobra.MaximumNArgs(1),
 	}
-	format := cmd.Flags().String("format", "dot", "write `FORMAT`: dot, mermaid or svg")
+	format := cmd.Flags().String("format", "dot", "write `dot|mermaid|svg`")
 	instances := cmd.Flags().Bool("instances", false, "draw every instance of a sweep (dot and mermaid)")
 	cmd.RunE = func(_ *cobra.Command, names []string) error {
 		draw := map[string]func(*picture, io.Writer) error{"dot": (*picture).dot, "mermaid": (*picture).mermaid, "svg": (*picture).svg}[*format]
