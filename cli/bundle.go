@@ -345,8 +345,13 @@ func (b *bundle) history() error {
 		e.Text, e.Why = elsewhere(e.Text), apart(e.Why)
 		if e.Begin != nil {
 			e.Begin.Command = apart(e.Begin.Command)
-			for name, value := range e.Begin.Variables {
-				e.Begin.Variables[name] = elsewhere(value)
+			var values strings.Builder
+			for _, name := range sortedNames(e.Begin.Variables) {
+				e.Begin.Variables[name] = elsewhere(e.Begin.Variables[name])
+				fmt.Fprintf(&values, "%s = %s\n", name, e.Begin.Variables[name])
+			}
+			if values.Len() > 0 {
+				b.add(archive.Bytes(variablesFile, []byte(values.String())))
 			}
 		}
 		if err := lines.Encode(e); err != nil {
@@ -356,6 +361,9 @@ func (b *bundle) history() error {
 	b.add(archive.Bytes(".anneal/runs/"+record.ID+".jsonl", []byte(journal.String())))
 	return nil
 }
+
+// variablesFile has the variables' values that the run had, for --var-file.
+const variablesFile = "run.vars"
 
 // absolute finds absolute paths of two names at least.
 var absolute = regexp.MustCompile("(^|[\\s\"'`(\\[=:,])((?:/[^/\\s\"'`()\\[\\]=:,;]+)+)(/[^/\\s\"'`()\\[\\]=:,;]+)")
@@ -409,6 +417,9 @@ func (b *bundle) readme() {
 		for _, line := range part.lines {
 			fmt.Fprintf(&t, "  %-28s  %s\n", line[0], line[1])
 		}
+	}
+	if b.packed[variablesFile] {
+		fmt.Fprintf(&t, "\nWith --var-file %s variables have the values that they had in the run, where those are not the defaults.\n", variablesFile)
 	}
 	b.add(archive.Bytes(name, []byte(t.String())))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -150,6 +151,9 @@ func (c *command) opened(dir string) error {
 		fmt.Fprintf(c.stdout, "  %s\n", p)
 	}
 	program := "anneal -C " + shellWord(dir)
+	if c.otherVariables(dir, r, st) {
+		program += " --var-file " + variablesFile
+	}
 	if tables, err := filepath.Glob(filepath.Join(filepath.Dir(append(pages, "")[0]), "*.parquet")); err == nil && len(tables) > 0 && len(pages) > 0 {
 		fmt.Fprintf(c.stdout, "  duckdb -c \"from '%s'\"\n", tables[0])
 	}
@@ -160,6 +164,18 @@ func (c *command) opened(dir string) error {
 		fmt.Fprintf(c.stdout, "  %s verify --rerun %s    # computes it again and compares\n", program, shellWord(again))
 	}
 	return nil
+}
+
+// otherVariables tells whether the run had other values of variables than the files of the study give them.
+func (c *command) otherVariables(dir string, r *pipeline.Record, st *store.Store) bool {
+	config, err := pipeline.Load(dir, pipeline.LoadOptions{Kinds: c.app.Kinds})
+	if err != nil {
+		return false // which the first command will explain
+	}
+	for e := range r.Journal(st) {
+		return e.Begin != nil && !maps.Equal(e.Begin.Variables, config.VariableValues())
+	}
+	return false
 }
 
 // shellWord writes a word so that a shell takes it for one.
