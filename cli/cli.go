@@ -98,6 +98,7 @@ func (c *command) commands() *cobra.Command {
 		c.plan(),
 		c.run(),
 		c.accept(),
+		c.gc(),
 		c.runs(),
 		c.show(),
 		c.why(),

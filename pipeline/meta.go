@@ -51,12 +51,12 @@ func (m *stageArguments) meta(c *Config) (Meta, error) {
 	}
 	var err error
 	if m.Timeout != "" {
-		if meta.Timeout, err = span(m.Timeout); err != nil || meta.Timeout == 0 {
+		if meta.Timeout, err = Span(m.Timeout); err != nil || meta.Timeout == 0 {
 			errs = append(errs, Errorf("timeout", "takes a time above 0 such as \"90m\" or \"12h\", is %q", m.Timeout))
 		}
 	}
 	if m.Keep != "" {
-		if meta.Keep, err = span(m.Keep); err != nil {
+		if meta.Keep, err = Span(m.Keep); err != nil {
 			errs = append(errs, Errorf("keep", "takes a time such as \"7d\", \"12h\" or \"0\", is %q", m.Keep))
 		}
 	}
@@ -77,8 +77,8 @@ func (m *stageArguments) meta(c *Config) (Meta, error) {
 	return meta, errors.Join(errs...)
 }
 
-// span reads a length of time: Go's units, and d for days of 24 hours.
-func span(text string) (time.Duration, error) {
+// Span reads a length of time: Go's units, and d for days of 24 hours.
+func Span(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		n, err := strconv.ParseFloat(days, 64)
 		if err != nil || !(n >= 0 && n < 100000) {

@@ -79,13 +79,30 @@ func (s *Store) locked(key Digest) bool {
 }
 
 // Objects are put in place before the result that names them, and nothing names them in between. Whoever puts holds
-// this lock together with others; a sweep, which removes what nothing names, holds it alone.
+// sweep.lock together with others; a sweep, which removes what nothing names, holds it alone. Both pass sweep.gate, which
+// a sweep keeps shut while it waits: else commits that overlap would keep it waiting for good.
 
-func (s *Store) share() (unlock func(), err error) { return s.sweepLock(syscall.LOCK_SH) }
-func (s *Store) alone() (unlock func(), err error) { return s.sweepLock(syscall.LOCK_EX) }
+func (s *Store) share() (unlock func(), err error) {
+	open, err := s.flock("sweep.gate", syscall.LOCK_SH)
+	if err != nil {
+		return nil, err
+	}
+	defer open()
+	return s.flock("sweep.lock", syscall.LOCK_SH)
+}
 
-func (s *Store) sweepLock(how int) (unlock func(), err error) {
-	path := filepath.Join(s.dir, "sweep.lock")
+func (s *Store) alone() (unlock func(), err error) {
+	open, err := s.flock("sweep.gate", syscall.LOCK_EX)
+	if err != nil {
+		return nil, err
+	}
+	defer open()
+	return s.flock("sweep.lock", syscall.LOCK_EX)
+}
+
+// flock waits for a lock on a file of the store's folder.
+func (s *Store) flock(name string, how int) (unlock func(), err error) {
+	path := filepath.Join(s.dir, name)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = os.MkdirAll(s.dir, 0o777); err == nil {

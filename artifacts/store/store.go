@@ -6,7 +6,7 @@
 //	results/<2>/<key>       what a stage made, written last
 //	work/<key>/<attempt>/   a stage that runs; its lock is work/<key>.lock
 //	damaged/<name>          objects and results whose bytes no longer match their name
-//	sweep.lock              held together by commits, alone by a sweep
+//	sweep.lock, sweep.gate  held together by commits, alone by a sweep
 //	runs/                   journals, kept by the pipeline
 //
 // Whatever can be read is either complete or reported as damaged: objects and results appear by rename, after fsync.

@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"anneal/artifacts/store"
+	"anneal/pipeline"
+)
+
+func (c *command) gc() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "gc",
+		Short: "List what in the store is of no more use, or with --delete remove it",
+		Long: `List what in the store is of no more use, or with --delete remove it.
+
+What stays: the results of all pipelines of the files, of runs that were given a name, and of the newest runs of each
+pipeline; whatever was made or used within the grace; journals of all runs. Artifacts that are folders, such as weights,
+go from results that stay where the block says keep = "7d" and no run used them for so long: a run that needs one makes
+it again, with equal bytes.`,
+		Args: cobra.NoArgs,
+	}
+	remove := cmd.Flags().Bool("delete", false, "remove it")
+	runs := cmd.Flags().Int("keep-runs", 10, "keep what the newest `N` runs of each pipeline have")
+	grace := cmd.Flags().String("grace", "24h", "keep what was made or used within this `TIME`: 12h, 7d")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		lately, err := pipeline.Span(*grace)
+		if err != nil {
+			return usagef("--grace takes a time such as 12h or 7d, is %q", *grace)
+		}
+		if *runs < 0 {
+			return usagef("--keep-runs must be at least 0, is %d", *runs)
+		}
+		graphs, err := c.graphs(nil)
+		if err != nil {
+			return err
+		}
+		o := pipeline.Collection{KeepRuns: *runs, Grace: lately, Delete: *remove}
+		found, err := pipeline.Collect(c.store(), graphs, o)
+		if err != nil {
+			return err
+		}
+		if c.json {
+			return c.collectedJSON(found, o)
+		}
+		return c.collected(found, o)
+	}
+	return cmd
+}
+
+// heap is what goes of one block, or of one sort.
+type heap struct {
+	what  string
+	note  string
+	count int
+	size  int64
+}
+
+// heaps sums up what goes.
+func heaps(found *pipeline.Collected) []heap {
+	var all []heap
+	add := func(what, note string, size int64) {
+		i := slices.IndexFunc(all, func(h heap) bool { return h.what == what && h.note == note })
+		if i < 0 {
+			i = len(all)
+			all = append(all, heap{what: what, note: note})
+		}
+		all[i].count++
+		all[i].size += size
+	}
+	for _, r := range found.Gone {
+		add(blockOf(found, r.Key, r.Result), "result", r.Size)
+	}
+	slices.SortStableFunc(all, func(a, b heap) int { return strings.Compare(a.what, b.what) })
+	results := len(all)
+	for _, t := range found.Dropped {
+		add(found.Blocks[t.Key], t.Output, t.Size)
+	}
+	slices.SortStableFunc(all[results:], func(a, b heap) int { return strings.Compare(a.what, b.what) })
+	for _, f := range found.Loose {
+		add("objects that no result names", "object", f.Size)
+	}
+	for _, f := range found.Debris {
+		if strings.HasPrefix(f.Path, "damaged/") {
+			add("damaged, set aside", "file", f.Size)
+		} else {
+			add("left by stages and processes that ended", "entry", f.Size)
+		}
+	}
+	return all
+}
+
+// blockOf names the block that made a result, as well as anybody knows.
+func blockOf(found *pipeline.Collected, key store.Digest, r *store.Result) string {
+	if block := found.Blocks[key]; block != "" {
+		return block
+	}
+	for _, f := range r.Key {
+		if f.Kind == "kind" {
+			return f.Name + ", of no run"
+		}
+	}
+	return "of no run"
+}
+
+func (c *command) collected(found *pipeline.Collected, o pipeline.Collection) error {
+	all := heaps(found)
+	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	var total int64
+	for _, h := range all {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", h.what, counted(h), bytes(h.size))
+		total += h.size
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if len(all) > 0 {
+		fmt.Fprintln(c.stdout)
+	}
+	switch {
+	case len(all) == 0:
+		fmt.Fprintln(c.stdout, "Nothing to remove.")
+	case o.Delete:
+		fmt.Fprintf(c.stdout, "Removed: %s.\n", bytes(total))
+	default:
+		fmt.Fprintf(c.stdout, "To remove: %s. `anneal gc --delete` removes it.\n", bytes(total))
+	}
+	stay, sizes := map[string]int{}, map[string]int64{}
+	var size int64
+	for _, r := range found.Stay {
+		why := found.Why[r.Key]
+		stay[why]++
+		sizes[why] += r.Size
+		size += r.Size
+	}
+	if len(found.Stay) == 0 {
+		return nil
+	}
+	fmt.Fprintf(c.stdout, "Stays: %s, %s\n", count(len(found.Stay), "result"), bytes(size))
+	for _, reason := range []struct{ why, text string }{
+		{pipeline.StaysCurrent, "of the pipelines as they are"},
+		{pipeline.StaysNamed, "of runs that have a name"},
+		{pipeline.StaysRecent, fmt.Sprintf("of the newest %d runs of each pipeline", o.KeepRuns)},
+		{pipeline.StaysYoung, "made or used in the last " + span(o.Grace)},
+	} {
+		if n := stay[reason.why]; n > 0 {
+			fmt.Fprintf(w, "  %d\t%s\t%s\n", n, bytes(sizes[reason.why]), reason.text)
+		}
+	}
+	return w.Flush()
+}
+
+// counted says how many there are of what h is about.
+func counted(h heap) string {
+	switch h.note {
+	case "result", "object", "file":
+		return count(h.count, h.note)
+	case "entry":
+		return ""
+	}
+	return fmt.Sprintf("%s of %s, unused for long", h.note, count(h.count, "result"))
+}
+
+// span prints a time of days or hours.
+func span(d time.Duration) string {
+	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	}
+	s := strings.TrimSuffix(d.String(), "0s")
+	if h, ok := strings.CutSuffix(s, "h0m"); ok {
+		return h + " h"
+	}
+	return strings.TrimSpace(s)
+}
+
+func (c *command) collectedJSON(found *pipeline.Collected, o pipeline.Collection) error {
+	enc := json.NewEncoder(c.stdout)
+	enc.SetEscapeHTML(false)
+	type line struct {
+		Action string        `json:"action"` // remove: it would go; removed: it went; keep
+		What   string        `json:"what"`   // result, artifact, object, or debris
+		Block  string        `json:"block,omitempty"`
+		Key    *store.Digest `json:"key,omitempty"`
+		Output string        `json:"output,omitempty"`
+		Path   string        `json:"path,omitempty"`
+		Why    string        `json:"why,omitempty"`
+		Used   *time.Time    `json:"used,omitempty"`
+		Size   int64         `json:"size"`
+	}
+	action := "remove"
+	if o.Delete {
+		action = "removed"
+	}
+	var lines []line
+	result := func(r store.SweptResult) line {
+		used := r.Used.UTC()
+		return line{What: "result", Block: found.Blocks[r.Key], Key: &r.Key, Used: &used, Size: r.Size}
+	}
+	for _, r := range found.Gone {
+		l := result(r)
+		l.Action = action
+		lines = append(lines, l)
+	}
+	for _, t := range found.Dropped {
+		lines = append(lines, line{Action: action, What: "artifact", Block: found.Blocks[t.Key], Key: &t.Key, Output: t.Output, Size: t.Size})
+	}
+	for _, f := range found.Loose {
+		lines = append(lines, line{Action: action, What: "object", Path: f.Path, Size: f.Size})
+	}
+	for _, f := range found.Debris {
+		lines = append(lines, line{Action: action, What: "debris", Path: f.Path, Size: f.Size})
+	}
+	for _, r := range found.Stay {
+		l := result(r)
+		l.Action, l.Why = "keep", found.Why[r.Key]
+		lines = append(lines, l)
+	}
+	for _, l := range lines {
+		if err := enc.Encode(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package pipeline
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"anneal/artifacts/store"
+)
+
+// Collection is what a garbage collection goes by.
+type Collection struct {
+	KeepRuns int           // what so many of the newest runs of each pipeline have stays
+	Grace    time.Duration // whatever was made or used so lately stays
+	Delete   bool          // or else it only looks
+}
+
+// Reasons for which a result stays; the first that holds is given.
+const (
+	StaysCurrent = "current" // the files' stages have it, or would look it up
+	StaysNamed   = "named"   // a run that was given a name had it
+	StaysRecent  = "recent"  // one of the newest runs had it
+	StaysYoung   = "young"   // it was made or used within the grace
+)
+
+// Collected is what a garbage collection found.
+type Collected struct {
+	*store.Swept
+	Blocks map[store.Digest]string // of results by key: PIPELINE/kind.name, where the files or a run know it
+	Why    map[store.Digest]string // of results that stay: one of the reasons
+}
+
+// Collect finds, in all pipelines of the files, what is of no more use, and removes it if it is told so. What is used
+// while it looks stays.
+func Collect(st *store.Store, graphs []*Graph, c Collection) (*Collected, error) {
+	found := &Collected{Swept: new(store.Swept), Blocks: map[store.Digest]string{}, Why: map[store.Digest]string{}}
+	if _, err := os.Stat(st.Dir()); os.IsNotExist(err) {
+		return found, nil
+	}
+	now := time.Now()
+	if c.Delete {
+		var err error
+		if now, err = st.Now(); err != nil {
+			return nil, err
+		}
+	}
+	r := reach{
+		why: found.Why, blocks: found.Blocks, limits: map[store.Digest]time.Duration{}, needed: map[store.Digest]bool{}, whole: map[store.Digest]bool{},
+		keep: map[string]time.Duration{},
+	}
+	for _, g := range graphs {
+		r.graph(st, g)
+	}
+	records := Runs(st)
+	r.named(records)
+	r.recent(records, c.KeepRuns)
+	for _, rec := range records { // older runs still know the blocks of what goes
+		r.run(rec, "")
+	}
+
+	keep := store.Retention{
+		Results: map[store.Digest]bool{}, Objects: map[store.Digest]bool{}, Trees: map[store.Digest]time.Time{},
+		Before: now.Add(-c.Grace),
+	}
+	for key := range found.Why {
+		keep.Results[key] = true
+	}
+	for key, limit := range r.limits {
+		if limit >= 0 && !r.needed[key] && !r.whole[key] {
+			keep.Trees[key] = now.Add(-max(limit, c.Grace))
+		}
+	}
+	for _, rec := range records { // histories stay, and with them the text that they ran
+		for _, d := range rec.Sources {
+			keep.Objects[d] = true
+		}
+	}
+	var err error
+	if found.Swept, err = st.Sweep(keep, c.Delete); err != nil {
+		return nil, err
+	}
+	for _, s := range found.Stay {
+		if found.Why[s.Key] == "" {
+			found.Why[s.Key] = StaysYoung
+		}
+	}
+	return found, nil
+}
+
+// reach finds out what is reached, and from where.
+type reach struct {
+	why    map[store.Digest]string
+	blocks map[store.Digest]string
+	keep   map[string]time.Duration       // by pipeline and block, negative: for good
+	limits map[store.Digest]time.Duration // of keys whose blocks all limit how long trees stay: the longest
+	needed map[store.Digest]bool          // keys of stages whose outputs a stage is yet to read
+	whole  map[store.Digest]bool          // keys of runs that were given names: nothing of theirs is dropped
+}
+
+// reaches notes that the result under key belongs to a block, and stays for the reason why unless that is "".
+func (r *reach) reaches(key store.Digest, pipeline, block, why string) {
+	name := pipeline + "/" + block
+	limit, known := r.keep[name]
+	if !known {
+		limit = -1
+	}
+	if old, ok := r.limits[key]; !ok || old >= 0 && (limit < 0 || limit > old) {
+		r.limits[key] = limit
+	}
+	if r.blocks[key] == "" {
+		r.blocks[key] = name
+	}
+	if why != "" && r.why[key] == "" {
+		r.why[key] = why
+	}
+}
+
+// graph reaches what the stages of g have, and where that is not known yet, what they had last.
+func (r *reach) graph(st *store.Store, g *Graph) {
+	for _, n := range g.Nodes {
+		name := g.Name + "/" + n.Block
+		if old, ok := r.keep[name]; !ok || old >= 0 && (n.Meta.Keep < 0 || n.Meta.Keep > old) {
+			r.keep[name] = n.Meta.Keep
+		}
+	}
+	keys := map[*Node]store.Digest{}
+	last := newest(st, g.Name)
+	for _, s := range g.Plan(st) {
+		key, known := s.Key, !s.Key.IsZero()
+		if !known {
+			key, known = last[s.Node.Addr]
+		}
+		if known {
+			keys[s.Node] = key
+			r.reaches(key, g.Name, s.Node.Block, StaysCurrent)
+		}
+		if s.Do != Cached {
+			for _, p := range s.Node.producers() {
+				r.needed[keys[p]] = true
+			}
+		}
+	}
+}
+
+// named reaches what runs have that were given names.
+func (r *reach) named(records []*Record) {
+	for _, rec := range records {
+		if rec.Name != "" {
+			r.run(rec, StaysNamed)
+			for _, key := range rec.keys() {
+				r.whole[key] = true
+			}
+		}
+	}
+}
+
+// recent reaches what the newest runs of each pipeline have.
+func (r *reach) recent(records []*Record, n int) {
+	count := map[string]int{}
+	for _, rec := range records { // newest first
+		if rec.Unfinished {
+			continue
+		}
+		if count[rec.Pipeline]++; count[rec.Pipeline] <= n {
+			r.run(rec, StaysRecent)
+		}
+	}
+}
+
+func (r *reach) run(rec *Record, why string) {
+	keys := rec.keys()
+	for _, addr := range slices.Sorted(maps.Keys(keys)) {
+		block, _, _ := strings.Cut(addr, "[")
+		r.reaches(keys[addr], rec.Pipeline, block, why)
+	}
+}
