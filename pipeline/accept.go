@@ -63,7 +63,7 @@ func (g *Graph) Acceptances(st *store.Store, nodes []*Node) []Acceptance {
 func (p *planner) accept(n *Node, f *finding, a *Acceptance) {
 	var olds []store.Digest
 	if f.old != nil && equalButVersions(f.old.facts, f.facts) {
-		olds = append(olds, p.keys[n.Addr])
+		olds = append(olds, p.keys()[n.Addr])
 	} else {
 		for _, r := range p.byAllButVersions()[store.Key(withoutVersions(f.facts))] {
 			olds = append(olds, store.Key(r.facts))

@@ -113,13 +113,14 @@ type total struct {
 // means adds up what the newest run had of blocks.
 func (p *planner) means(blocks map[string]bool) map[string]*total {
 	var addrs []string
-	for _, addr := range sortedKeys(p.keys) {
+	keys := p.keys()
+	for _, addr := range sortedKeys(keys) {
 		if block, _, _ := strings.Cut(addr, "["); blocks[block] {
 			addrs = append(addrs, addr)
 		}
 	}
 	results := make([]*store.Result, len(addrs))
-	parallel(len(addrs), func(i int) { results[i], _ = p.st.Result(p.keys[addrs[i]]) })
+	parallel(len(addrs), func(i int) { results[i], _ = p.st.Result(keys[addrs[i]]) })
 	totals := map[string]*total{}
 	for i, addr := range addrs {
 		if results[i] == nil {

@@ -47,14 +47,15 @@ func (p *planner) vanished() map[string]*candidates {
 		here[n.Addr] = true
 	}
 	var addrs []string
-	for _, addr := range sortedKeys(p.keys) {
+	keys := p.keys()
+	for _, addr := range sortedKeys(keys) {
 		if !here[addr] && strings.Contains(addr, "[") {
 			addrs = append(addrs, addr)
 		}
 	}
 	results := make([]*stored, len(addrs))
 	parallel(len(addrs), func(i int) {
-		if r, err := p.st.Result(p.keys[addrs[i]]); err == nil {
+		if r, err := p.st.Result(keys[addrs[i]]); err == nil {
 			results[i] = storedOf(r)
 		}
 	})

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -74,14 +73,14 @@ func (g *Graph) Plan(st *store.Store) []Step {
 type planner struct {
 	st          *store.Store
 	graph       *Graph
-	last        *Record                    // the newest run of the pipeline that ended
-	keys        map[string]store.Digest    // that it left, by address
-	known       map[*Node]*store.Result    // of nodes whose result is at hand
-	words       map[*Kind]*vocabulary      // of kinds whose facts have been compared
-	fails       map[string]string          // why stages failed in that run, by address; nil until it is asked for
-	alike       map[store.Digest][]*stored // results by what they depend on besides inputs; nil until it is asked for
-	unversioned map[store.Digest][]*stored // results by what they depend on besides versions; nil until it is asked for
-	gone        map[string]*candidates     // by block; nil until it is asked for
+	last        func() *Record                 // the newest run of the pipeline that ended; a plan with nothing to do does not read it
+	keys        func() map[string]store.Digest // that it left, by address
+	known       map[*Node]*store.Result        // of nodes whose result is at hand
+	words       map[*Kind]*vocabulary          // of kinds whose facts have been compared
+	fails       map[string]string              // why stages failed in that run, by address; nil until it is asked for
+	alike       map[store.Digest][]*stored     // results by what they depend on besides inputs; nil until it is asked for
+	unversioned map[store.Digest][]*stored     // results by what they depend on besides versions; nil until it is asked for
+	gone        map[string]*candidates         // by block; nil until it is asked for
 }
 
 // stored is a result as far as reasons and costs need it.
@@ -100,14 +99,9 @@ func storedOf(r *store.Result) *stored {
 }
 
 func newPlanner(g *Graph, st *store.Store) *planner {
-	p := &planner{st: st, graph: g, last: lastRun(st, g.Name), known: make(map[*Node]*store.Result, len(g.Nodes)), words: map[*Kind]*vocabulary{}}
-	if p.last != nil {
-		p.keys = p.last.Keys
-		if len(p.last.Before) > 0 {
-			p.keys = maps.Clone(p.last.Before)
-			maps.Copy(p.keys, p.last.Keys)
-		}
-	}
+	p := &planner{st: st, graph: g, known: make(map[*Node]*store.Result, len(g.Nodes)), words: map[*Kind]*vocabulary{}}
+	p.last = sync.OnceValue(func() *Record { return lastRun(st, g.Name) })
+	p.keys = sync.OnceValue(func() map[string]store.Digest { return p.last().keys() })
 	return p
 }
 
@@ -135,7 +129,7 @@ func (p *planner) find(n *Node) finding {
 			return f
 		}
 	}
-	if key, ok := p.keys[n.Addr]; ok {
+	if key, ok := p.keys()[n.Addr]; ok {
 		var old *store.Result
 		if old, f.oldErr = p.st.Result(key); old != nil {
 			f.old = storedOf(old)

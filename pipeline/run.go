@@ -138,7 +138,7 @@ func (g *Graph) Run(ctx context.Context, st *store.Store, o RunOptions, notify f
 	for _, n := range g.unselected().Nodes {
 		if res := out.Results[n]; res != nil {
 			record.Keys[n.Addr] = store.Key(res.Key)
-		} else if key, ok := r.planner.keys[n.Addr]; ok {
+		} else if key, ok := r.planner.keys()[n.Addr]; ok {
 			record.Before[n.Addr] = key
 		}
 	}

@@ -15,7 +15,7 @@ import (
 func (p *planner) reasons(n *Node, f *finding) []string {
 	failed, hasFailed := p.failures()[n.Addr]
 	var why []string
-	switch key, ran := p.keys[n.Addr]; {
+	switch key, ran := p.keys()[n.Addr]; {
 	case ran && f.oldErr != nil:
 		why = []string{lost(f.oldErr, key == f.key || f.key.IsZero())}
 	case ran:
@@ -23,7 +23,7 @@ func (p *planner) reasons(n *Node, f *finding) []string {
 			why = []string{"its facts changed"}
 		}
 	case hasFailed:
-	case n.Point == nil || p.keys == nil:
+	case n.Point == nil || p.keys() == nil:
 		why = []string{"never run"}
 	default:
 		why = p.newPoint(n, f)
@@ -51,17 +51,18 @@ func lost(err error, same bool) string {
 
 // failures returns why stages failed in the newest run, by address.
 func (p *planner) failures() map[string]string {
-	if p.fails != nil || p.last == nil {
+	last := p.last()
+	if p.fails != nil || last == nil {
 		return p.fails
 	}
 	p.fails = map[string]string{}
-	for _, addr := range p.last.Failed {
+	for _, addr := range last.Failed {
 		p.fails[addr] = ""
 	}
 	if len(p.fails) == 0 {
 		return p.fails
 	}
-	for e, err := range p.last.Journal(p.st) {
+	for e, err := range last.Journal(p.st) {
 		if err != nil {
 			break
 		}
