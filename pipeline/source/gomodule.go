@@ -120,34 +120,32 @@ func blame(mod, text string) string {
 	return text
 }
 
-// near lists files of the archive that may have been meant: of the same name elsewhere, or else those in the same folder.
+// near lists files of the archive that may have been meant: the one whose path differs in case alone, or those of the
+// same name elsewhere, or else those in the same folder.
 func near(z *zip.Reader, prefix, file string) string {
 	var same, beside []string
 	for _, f := range z.File {
 		name := strings.TrimPrefix(f.Name, prefix)
-		if strings.EqualFold(path.Base(name), path.Base(file)) {
+		switch {
+		case strings.EqualFold(name, file):
+			return "; there is " + name
+		case strings.EqualFold(path.Base(name), path.Base(file)):
 			same = append(same, name)
-		}
-		if path.Dir(name) == path.Dir(file) {
+		case path.Dir(name) == path.Dir(file):
 			beside = append(beside, name)
 		}
 	}
-	found := same
+	found, text := same, "; there is "
 	if len(found) == 0 {
-		found = beside
+		found, text = beside, "; beside it are "
 	}
 	if len(found) == 0 {
 		return ""
 	}
 	slices.Sort(found)
-	const most = 5
-	more := ""
-	if len(found) > most {
-		more = fmt.Sprintf(" and %d more", len(found)-most)
-		found = found[:most]
+	const most = 4
+	if more := len(found) - most; more > 0 {
+		return fmt.Sprintf("%s%s and %d more", text, strings.Join(found[:most], ", "), more)
 	}
-	if len(same) > 0 {
-		return "; is it " + strings.Join(found, " or ") + more + "?"
-	}
-	return "; beside it are " + strings.Join(found, ", ") + more
+	return text + strings.Join(found, ", ")
 }

@@ -69,7 +69,7 @@ func TestModuleFile(t *testing.T) {
 	}
 	for _, c := range []struct{ name, want string }{
 		{"example.com/books@v1.0.0 texts/war.txt", `gomodule("example.com/books@v1.0.0", "texts/war.txt"): example.com/books@v1.0.0 has no such file; beside it are texts/empty.txt, texts/peace.txt`},
-		{"example.com/books@v1.0.0 text/Peace.txt", "has no such file; is it texts/peace.txt?"},
+		{"example.com/books@v1.0.0 text/Peace.txt", "has no such file; there is texts/peace.txt"},
 		{"example.com/books@v1.0.0 none/none", "has no such file"},
 		{"example.com/books@v1.0.0 texts", "it is a folder of example.com/books@v1.0.0; beside it are texts/empty.txt"},
 		{"example.com/books@v1.0.1 texts/peace.txt", "there is no such module, or it has no such version"},
