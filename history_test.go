@@ -73,6 +73,19 @@ func TestExportRuns(t *testing.T) {
 	before := time.Now()
 	anneal("run", "--name", "first")
 	anneal("run", "--name", "wider", "--var", "decay=[0, 0.1, 0.3]")
+	// And one that was killed when it had begun to train, in the middle of a line.
+	journals, err := filepath.Glob(filepath.Join(dir, ".anneal/runs/*.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := os.ReadFile(journals[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := strings.Index(string(lines), `"action":"start"`)
+	if err := os.WriteFile(filepath.Join(dir, ".anneal/runs/20010203T040506.000000Z-KILLED.jsonl"), lines[:cut+30], 0o666); err != nil {
+		t.Fatal(err)
+	}
 	if got, want := anneal("export", "--runs", "--to", "all"), "all/runs.parquet\nall/steps.parquet\nall/coordinates.parquet\nall/configuration.parquet\nall/metrics.parquet\n"; got != want {
 		t.Errorf("export --runs says %q", got)
 	}
@@ -134,9 +147,10 @@ func TestExportRuns(t *testing.T) {
 		Text   *string  `parquet:"text"`
 	}
 	runs := rows[run](t, dir, "runs")
-	if len(runs) != 2 {
-		t.Fatalf("%d runs", len(runs))
+	if len(runs) != 3 || runs[0].Finished || !strings.HasSuffix(runs[0].Run, "KILLED") || runs[0].Ran != 0 {
+		t.Fatalf("%d runs, of them %+v", len(runs), runs)
 	}
+	killed, runs := runs[0], runs[1:]
 	for i, want := range []struct {
 		name                 string
 		ran, cached, fail, n int64
@@ -159,7 +173,11 @@ func TestExportRuns(t *testing.T) {
 
 	steps := map[string]step{}
 	for _, s := range rows[step](t, dir, "steps") {
-		steps[s.Run+s.Addr] = s
+		if s.Run != killed.Run {
+			steps[s.Run+s.Addr] = s
+		} else if s.Outcome != "unfinished" || s.Seconds != nil {
+			t.Errorf("of the run that was killed: %+v", s)
+		}
 	}
 	if len(steps) != 6+7 {
 		t.Errorf("%d steps", len(steps))

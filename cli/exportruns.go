@@ -115,7 +115,11 @@ func (c *command) exportRuns(dir string) (err error) {
 	}
 	w.files = nil
 	if w.absent > 0 {
-		fmt.Fprintf(c.stderr, "%s not in metrics.parquet: dropped, lost or damaged. `anneal verify` tells which.\n", count(w.absent, "table"))
+		are := "are"
+		if w.absent == 1 {
+			are = "is"
+		}
+		fmt.Fprintf(c.stderr, "%s %s not in metrics.parquet: dropped, lost or damaged. `anneal verify` tells which.\n", count(w.absent, "table"), are)
 	}
 	return nil
 }
