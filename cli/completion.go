@@ -1,6 +1,7 @@
 package cli
 
 import (
+	_ "embed"
 	"os"
 	"slices"
 	"strings"
@@ -10,6 +11,11 @@ import (
 
 	"anneal/pipeline"
 )
+
+// bashCompletion is ours: cobra's needs scripts that not every system has, and breaks addresses at their =.
+//
+//go:embed completion.bash
+var bashCompletion []byte
 
 func (c *command) completion() *cobra.Command {
 	cmd := &cobra.Command{
@@ -27,7 +33,8 @@ shell, put one of these lines into the shell's startup file:
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch args[0] {
 		case "bash":
-			return cmd.Root().GenBashCompletionV2(c.stdout, true)
+			_, err := c.stdout.Write(bashCompletion)
+			return err
 		case "zsh":
 			return cmd.Root().GenZshCompletion(c.stdout)
 		case "fish":
