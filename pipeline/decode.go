@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -273,8 +274,19 @@ type field struct {
 	unkeyed  bool
 }
 
-// fieldsOf lists the tagged fields of a struct type in their order.
+var fieldsByType sync.Map // reading tags costs more than all else that decoding a small block does
+
+// fieldsOf lists the tagged fields of a struct type in their order. The list is not to be changed.
 func fieldsOf(t reflect.Type) []field {
+	if fields, ok := fieldsByType.Load(t); ok {
+		return fields.([]field)
+	}
+	fields := readFields(t)
+	fieldsByType.Store(t, fields)
+	return fields
+}
+
+func readFields(t reflect.Type) []field {
 	var fields []field
 	for i := range t.NumField() {
 		sf := t.Field(i)

@@ -343,11 +343,40 @@ func (c *Config) eval(expr hcl.Expression, ctx *hcl.EvalContext) (cty.Value, hcl
 		if off := disabledIn(d); off != nil {
 			diags[i] = problem(*d.Subject, "Not enabled", "%s.", off)
 		}
+		if call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d); ok {
+			if secrets := secretsOf(expr, ctx); secrets != nil { // a part of which the function may quote
+				diags[i] = problem(*d.Subject, d.Summary, "%s fails on what %s holds.", call.CalledFunctionName(), envCalls(secrets))
+			}
+		}
 	}
 	if !inconsistent { // else HCL has said it
 		diags = append(diags, c.unlike...)
 	}
 	return v, diags
+}
+
+// secretsOf lists the environment variables that an expression calls for, or that what it refers to was computed from.
+func secretsOf(expr hcl.Expression, ctx *hcl.EvalContext) (names []string) {
+	for _, t := range expr.Variables() {
+		if v, diags := t.TraverseAbs(ctx); !diags.HasErrors() {
+			names = append(names, secretsIn(v)...)
+		}
+	}
+	if e, ok := expr.(hclsyntax.Expression); ok {
+		hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
+			if call, ok := n.(*hclsyntax.FunctionCallExpr); ok && call.Name == "env" {
+				v, _ := call.Value(ctx)
+				found := secretsIn(v)
+				if found == nil { // its argument is of a for
+					found = []string{"..."}
+				}
+				names = append(names, found...)
+			}
+			return nil
+		})
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // disabled is a block that is not enabled, where a reference meets it.

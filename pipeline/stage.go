@@ -160,7 +160,12 @@ func (b *stageBlock) enabled(ctx *hcl.EvalContext) (on, known bool, diags hcl.Di
 // node decodes one instance: nil where something is wrong with it, or not known.
 func (b *stageBlock) node(ctx *hcl.EvalContext, addr string, point Point) (*Node, hcl.Diagnostics) {
 	n := &Node{Addr: addr, Block: b.name, Kind: b.kind, Point: point, Stage: b.kind.New(), header: b.at, fields: map[string]hcl.Range{}}
-	d := &decoder{node: n, dir: b.scope.dir, unknown: map[string]bool{}, guarded: func(f *field) bool { return !f.unkeyed }, value: func(a *hclsyntax.Attribute) (cty.Value, hcl.Diagnostics) { return b.value(a, ctx) }}
+	d := &decoder{node: n, dir: b.scope.dir, unknown: map[string]bool{}, guarded: func(f *field) bool { return !f.unkeyed }, value: func(a *hclsyntax.Attribute) (cty.Value, hcl.Diagnostics) {
+		if a == b.block.Body.Attributes["enabled"] { // it is, or there would be no node
+			return cty.True, nil
+		}
+		return b.value(a, ctx)
+	}}
 	diags := d.body(b.block.Body, structOf(n.Stage), "")
 	m := defaultStageArguments()
 	d.guarded = func(*field) bool { return true } // for it decides about stages, which journals tell of
@@ -172,11 +177,9 @@ func (b *stageBlock) node(ctx *hcl.EvalContext, addr string, point Point) (*Node
 	if checker, ok := n.Stage.(Checker); ok {
 		errs = also(errs, flatten(checker.Check()))
 	}
-	if len(d.unknown) == 0 {
-		meta, err := m.meta(b.scope.config())
-		n.Meta = meta
-		errs = append(errs, flatten(err)...)
-	}
+	meta, err := m.meta(b.scope.config())
+	n.Meta = meta
+	errs = append(errs, flatten(err)...)
 	for _, err := range errs {
 		var f *FieldError
 		if len(d.unknown) == 0 || errors.As(err, &f) && n.says(f.Field) && !d.unknown[f.Field] {

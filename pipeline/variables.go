@@ -232,7 +232,9 @@ func (c *Config) evaluateVariables(variables map[string]*variable, values map[st
 			got[name], moreDiags = v.standard()
 		} else {
 			got[name] = cty.DynamicVal
-			moreDiags = hcl.Diagnostics{problem(v.at, "Missing value", "The variable %q has no default: give it as --var %s=VALUE, in a --var-file, or as ANNEAL_VAR_%s in the environment.", name, name, name)}
+			if !v.flawed {
+				moreDiags = hcl.Diagnostics{problem(v.at, "Missing value", "The variable %q has no default: give it as --var %s=VALUE, in a --var-file, or as ANNEAL_VAR_%s in the environment.", name, name, name)}
+			}
 		}
 		diags = append(diags, moreDiags...)
 	}
