@@ -83,6 +83,7 @@ type bundle struct {
 	all  bool
 	with map[store.Digest]bool // artifacts that were asked for
 
+	begin   *pipeline.Begin // what the journal says of the run as a whole
 	files   []archive.File
 	packed  map[string]bool // names of files
 	here    int             // artifacts that go along
@@ -344,6 +345,7 @@ func (b *bundle) history() error {
 		}
 		e.Text, e.Why = elsewhere(e.Text), apart(e.Why)
 		if e.Begin != nil {
+			b.begin = e.Begin
 			e.Begin.Command = apart(e.Begin.Command)
 			var values strings.Builder
 			for _, name := range sortedNames(e.Begin.Variables) {
@@ -389,7 +391,12 @@ func (b *bundle) readme() {
 	var t strings.Builder
 	fmt.Fprintf(&t, "A run of the pipeline %s, made with Anneal.\n\n", r.Pipeline)
 	fmt.Fprintf(&t, "run      %s\n", r.ID)
-	for _, line := range [][2]string{{"name", r.Name}, {"note", r.Note}, {"command", elsewhere(strings.Join(r.Command, " "))}} {
+	program := ""
+	if b.begin != nil {
+		program = strings.TrimSpace(fmt.Sprintf("anneal %s %s", b.begin.Versions["anneal"], b.begin.Versions["revision"]))
+		program += ", " + b.begin.Versions["go"] + ", " + b.begin.Versions["arch"]
+	}
+	for _, line := range [][2]string{{"name", r.Name}, {"note", r.Note}, {"command", elsewhere(shellWords(r.Command))}, {"program", program}} {
 		if line[1] != "" {
 			fmt.Fprintf(&t, "%-8s %s\n", line[0], line[1])
 		}

@@ -174,7 +174,7 @@ func (w *runsWriter) discard() error {
 // run writes the rows of one run.
 func (w *runsWriter) run(r *pipeline.Record) error {
 	row := runRow{Run: r.ID, Pipeline: r.Pipeline, Name: known(r.Name), Note: known(r.Note), Started: r.Started.UTC(),
-		Seconds: r.Seconds, Finished: !r.Unfinished, Command: known(strings.Join(r.Command, " "))}
+		Seconds: r.Seconds, Finished: !r.Unfinished, Command: known(shellWords(r.Command))}
 	steps := map[string]*stepRow{}
 	var order []*stepRow
 	step := func(addr string) *stepRow {

@@ -136,7 +136,7 @@ func (c *command) opened(dir string) error {
 	if r.Name != "" {
 		name = fmt.Sprintf(" %q", r.Name)
 	}
-	fmt.Fprintf(c.stdout, "%s: run%s of %s, %s (%s)\n", dir, name, r.Pipeline, day(r.Started), r.ID)
+	fmt.Fprintf(c.stdout, "%s: run %s%s of %s, %s\n", dir, r.Short(), name, r.Pipeline, day(r.Started))
 	if r.Note != "" {
 		fmt.Fprintf(c.stdout, "  %s\n", r.Note)
 	}
@@ -150,7 +150,7 @@ func (c *command) opened(dir string) error {
 	for _, p := range pages {
 		fmt.Fprintf(c.stdout, "  %s\n", p)
 	}
-	program := "anneal -C " + shellWord(dir)
+	program := "anneal -C " + shellWords([]string{dir})
 	if c.otherVariables(dir, r, st) {
 		program += " --var-file " + variablesFile
 	}
@@ -160,8 +160,8 @@ func (c *command) opened(dir string) error {
 	fmt.Fprintf(c.stdout, "  %s ls\n", program)
 	fmt.Fprintf(c.stdout, "  %s plan %s\n", program, r.Pipeline)
 	if ask != "" {
-		fmt.Fprintf(c.stdout, "  %s lineage %s\n", program, shellWord(ask))
-		fmt.Fprintf(c.stdout, "  %s verify --rerun %s    # computes it again and compares\n", program, shellWord(again))
+		fmt.Fprintf(c.stdout, "  %s lineage %s\n", program, shellWords([]string{ask}))
+		fmt.Fprintf(c.stdout, "  %s verify --rerun %s    # computes it again and compares\n", program, shellWords([]string{again}))
 	}
 	return nil
 }
@@ -176,14 +176,4 @@ func (c *command) otherVariables(dir string, r *pipeline.Record, st *store.Store
 		return e.Begin != nil && !maps.Equal(e.Begin.Variables, config.VariableValues())
 	}
 	return false
-}
-
-// shellWord writes a word so that a shell takes it for one.
-func shellWord(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./=,@+:", r))
-	}) && s != "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
