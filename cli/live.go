@@ -112,9 +112,17 @@ func (s *stageLine) progress(e pipeline.Event) {
 	s.step, s.total, s.values = e.Step, e.Total, e.Values
 }
 
+func (v *liveView) note(text string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.draw(text + "\n")
+}
+
 func (v *liveView) close() {
 	close(v.stop)
 	<-v.done
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.running = nil
 	v.draw(v.lines.crowd())
 }
@@ -140,22 +148,19 @@ func (v *liveView) draw(above string) {
 
 // foot is a line for each running stage, as far as there is room, and one for the whole.
 func (v *liveView) foot(width, height int) []string {
-	if len(v.running) == 0 {
+	if len(v.running) == 0 || height < 1 {
 		return nil
 	}
 	now := v.now()
-	rows := v.running
-	var more string
-	if room := max(1, height-1); len(rows) > room {
-		rows = rows[:max(1, room-1)]
-		more = fmt.Sprintf("%6s … %d more", "", len(v.running)-len(rows))
-	}
 	var foot []string
-	for _, s := range rows {
+	for i, s := range v.running {
+		if i >= height-2 && len(v.running) > height-1 {
+			if height > 1 {
+				foot = append(foot, cut(fmt.Sprintf("%6s … %d more", "", len(v.running)-i), width))
+			}
+			break
+		}
 		foot = append(foot, s.text(now, width))
-	}
-	if more != "" {
-		foot = append(foot, cut(more, width))
 	}
 	whole := fmt.Sprintf("%6s %d of %d stages", "", v.ended, v.total)
 	if left := v.secondsLeft(now); left > 0 {
@@ -180,7 +185,7 @@ func (v *liveView) secondsLeft(now time.Time) float64 {
 // about prints a time that nobody knows to the second.
 func about(seconds float64) string {
 	switch {
-	case seconds < 100:
+	case seconds < 120:
 		return fmt.Sprintf("%.0f s", math.Ceil(seconds))
 	case seconds < 3600:
 		return fmt.Sprintf("%.0f min", seconds/60)

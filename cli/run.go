@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"regexp"
@@ -101,6 +102,9 @@ func (c *command) execute(cmd *cobra.Command, graphs []*pipeline.Graph, f *runFl
 		if executors[i], err = g.Executors(); err != nil {
 			return err
 		}
+		if executors[i]["local"] == nil {
+			executors[i]["local"] = pipeline.NewLocal(0)
+		}
 		if local, ok := executors[i]["local"].(*pipeline.Local); ok && (local.Cores == 0 || cmd.Flags().Changed("jobs")) {
 			local.Cores = *f.cores
 		}
@@ -108,12 +112,8 @@ func (c *command) execute(cmd *cobra.Command, graphs []*pipeline.Graph, f *runFl
 			return err
 		}
 	}
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	go func() {
-		<-ctx.Done()
-		stop() // a second signal ends the program at once
-	}()
+	ctx, done := untilSignal(cmd.Context())
+	defer done()
 	worst := error(nil)
 	for i, g := range graphs {
 		if ctx.Err() != nil {
@@ -135,6 +135,27 @@ func (c *command) execute(cmd *cobra.Command, graphs []*pipeline.Graph, f *runFl
 	return worst
 }
 
+// untilSignal returns a context that ends with the first signal to stop. A second one ends the program at once: what is
+// half done stays under work/, where nothing reads it and the next run clears it away.
+func untilSignal(parent context.Context) (ctx context.Context, done func()) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		if _, came := <-signals; came {
+			cancel()
+		}
+		if _, came := <-signals; came {
+			os.Exit(exitFailed)
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		cancel()
+	}
+}
+
 // printed is how many failures a run explains; more of them seldom say anything new.
 const printed = 10
 
@@ -142,7 +163,11 @@ const printed = 10
 func (c *command) runOne(ctx context.Context, g *pipeline.Graph, o pipeline.RunOptions) error {
 	st := c.store()
 	view := c.view(g)
+	cancelled := context.AfterFunc(ctx, func() {
+		view.note("Stopping as soon as what runs can stop; once more to stop at once.")
+	})
 	out, err := g.Run(ctx, st, o, view.event)
+	cancelled()
 	view.close()
 	if out == nil {
 		return err
@@ -208,6 +233,7 @@ func (c *command) printFailure(f *pipeline.StageError) error {
 // view shows a run as it goes.
 type view interface {
 	event(pipeline.Event)
+	note(string) // at any time, from elsewhere
 	close()
 }
 
@@ -215,9 +241,9 @@ func (c *command) view(g *pipeline.Graph) view {
 	if c.json {
 		enc := json.NewEncoder(c.stdout)
 		enc.SetEscapeHTML(false)
-		return jsonView{enc}
+		return jsonView{enc, c.stderr}
 	}
-	lines := &lineView{out: c.stdout, pipeline: g.Name, tint: palette(c.color(c.stdout))}
+	lines := &lineView{out: c.stdout, notes: c.stderr, pipeline: g.Name, tint: palette(c.color(c.stdout))}
 	if f := terminal(c.stdout); f != nil {
 		return newLiveView(f, lines, len(g.Nodes))
 	}
@@ -225,7 +251,11 @@ func (c *command) view(g *pipeline.Graph) view {
 }
 
 // jsonView prints events as they stand in the journal.
-type jsonView struct{ enc *json.Encoder }
+type jsonView struct {
+	enc   *json.Encoder
+	notes io.Writer
+}
 
 func (v jsonView) event(e pipeline.Event) { v.enc.Encode(e) }
+func (v jsonView) note(text string)       { fmt.Fprintln(v.notes, text) }
 func (v jsonView) close()                 {}

@@ -12,12 +12,15 @@ import (
 // lines are told together.
 type lineView struct {
 	out      io.Writer
+	notes    io.Writer
 	pipeline string
 	tint     colors
 	cached   []string // addresses not told yet
 }
 
 func (v *lineView) event(e pipeline.Event) { io.WriteString(v.out, v.text(e)) }
+
+func (v *lineView) note(text string) { fmt.Fprintln(v.notes, text) }
 
 func (v *lineView) close() { io.WriteString(v.out, v.crowd()) }
 
