@@ -17,7 +17,7 @@ import (
 func (c *command) gc() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gc",
-		Short: "List what in the store is of no more use, or with --delete remove it",
+		Short: "List what the store no longer needs; with --delete, remove it",
 		Long: `List what in the store is of no more use, or with --delete remove it.
 
 What stays: the results of all pipelines of the files, of runs that were given a name, and of the newest runs of each
@@ -80,7 +80,7 @@ func heaps(found *pipeline.Collected) []heap {
 	slices.SortStableFunc(all, func(a, b heap) int { return strings.Compare(a.what, b.what) })
 	results := len(all)
 	for _, t := range found.Dropped {
-		add(found.Blocks[t.Key], t.Output, t.Size)
+		add(blockOf(found, t.Key, t.Result), t.Output, t.Size)
 	}
 	slices.SortStableFunc(all[results:], func(a, b heap) int { return strings.Compare(a.what, b.what) })
 	for _, f := range found.Loose {
@@ -98,7 +98,7 @@ func heaps(found *pipeline.Collected) []heap {
 
 // blockOf names the block that made a result, as well as anybody knows.
 func blockOf(found *pipeline.Collected, key store.Digest, r *store.Result) string {
-	if block := found.Blocks[key]; block != "" {
+	if block, _, _ := strings.Cut(found.Addrs[key], "["); block != "" {
 		return block
 	}
 	for _, f := range r.Key {
@@ -164,7 +164,7 @@ func counted(h heap) string {
 	case "entry":
 		return ""
 	}
-	return fmt.Sprintf("%s of %s, unused for long", h.note, count(h.count, "result"))
+	return fmt.Sprintf("%s of %s (keep)", h.note, count(h.count, "result"))
 }
 
 // span prints a time of days or hours.
@@ -185,7 +185,7 @@ func (c *command) collectedJSON(found *pipeline.Collected, o pipeline.Collection
 	type line struct {
 		Action string        `json:"action"` // remove: it would go; removed: it went; keep
 		What   string        `json:"what"`   // result, artifact, object, or debris
-		Block  string        `json:"block,omitempty"`
+		Addr   string        `json:"addr,omitempty"`
 		Key    *store.Digest `json:"key,omitempty"`
 		Output string        `json:"output,omitempty"`
 		Path   string        `json:"path,omitempty"`
@@ -200,7 +200,7 @@ func (c *command) collectedJSON(found *pipeline.Collected, o pipeline.Collection
 	var lines []line
 	result := func(r store.SweptResult) line {
 		used := r.Used.UTC()
-		return line{What: "result", Block: found.Blocks[r.Key], Key: &r.Key, Used: &used, Size: r.Size}
+		return line{What: "result", Addr: found.Addrs[r.Key], Key: &r.Key, Used: &used, Size: r.Size}
 	}
 	for _, r := range found.Gone {
 		l := result(r)
@@ -208,7 +208,7 @@ func (c *command) collectedJSON(found *pipeline.Collected, o pipeline.Collection
 		lines = append(lines, l)
 	}
 	for _, t := range found.Dropped {
-		lines = append(lines, line{Action: action, What: "artifact", Block: found.Blocks[t.Key], Key: &t.Key, Output: t.Output, Size: t.Size})
+		lines = append(lines, line{Action: action, What: "artifact", Addr: found.Addrs[t.Key], Key: &t.Key, Output: t.Output, Size: t.Size})
 	}
 	for _, f := range found.Loose {
 		lines = append(lines, line{Action: action, What: "object", Path: f.Path, Size: f.Size})

@@ -28,14 +28,15 @@ const (
 // Collected is what a garbage collection found.
 type Collected struct {
 	*store.Swept
-	Blocks map[store.Digest]string // of results by key: PIPELINE/kind.name, where the files or a run know it
-	Why    map[store.Digest]string // of results that stay: one of the reasons
+	Addrs map[store.Digest]string // of results by key: PIPELINE/ADDR, where the files or a run know it
+	Why   map[store.Digest]string // of results that stay: one of the reasons
 }
 
 // Collect finds, in all pipelines of the files, what is of no more use, and removes it if it is told so. What is used
 // while it looks stays.
 func Collect(st *store.Store, graphs []*Graph, c Collection) (*Collected, error) {
-	found := &Collected{Swept: new(store.Swept), Blocks: map[store.Digest]string{}, Why: map[store.Digest]string{}}
+	r := newReach()
+	found := &Collected{Swept: new(store.Swept), Addrs: r.addrs, Why: r.why}
 	if _, err := os.Stat(st.Dir()); os.IsNotExist(err) {
 		return found, nil
 	}
@@ -46,17 +47,13 @@ func Collect(st *store.Store, graphs []*Graph, c Collection) (*Collected, error)
 			return nil, err
 		}
 	}
-	r := reach{
-		why: found.Why, blocks: found.Blocks, limits: map[store.Digest]time.Duration{}, needed: map[store.Digest]bool{}, whole: map[store.Digest]bool{},
-		keep: map[string]time.Duration{},
-	}
 	for _, g := range graphs {
 		r.graph(st, g)
 	}
 	records := Runs(st)
 	r.named(records)
 	r.recent(records, c.KeepRuns)
-	for _, rec := range records { // older runs still know the blocks of what goes
+	for _, rec := range records { // older runs still know the addresses of what goes
 		r.run(rec, "")
 	}
 
@@ -89,28 +86,52 @@ func Collect(st *store.Store, graphs []*Graph, c Collection) (*Collected, error)
 	return found, nil
 }
 
+// Owners tells which address the results of a store have, by key: PIPELINE/ADDR, going by graphs and then by runs,
+// newest first. current has the keys that the graphs' stages have, or had last where that is not known yet.
+func Owners(st *store.Store, graphs []*Graph) (addrs map[store.Digest]string, current map[store.Digest]bool) {
+	r := newReach()
+	for _, g := range graphs {
+		r.graph(st, g)
+	}
+	current = map[store.Digest]bool{}
+	for key := range r.why {
+		current[key] = true
+	}
+	for rec := range history(st) {
+		r.run(rec, "")
+	}
+	return r.addrs, current
+}
+
 // reach finds out what is reached, and from where.
 type reach struct {
 	why    map[store.Digest]string
-	blocks map[store.Digest]string
+	addrs  map[store.Digest]string        // PIPELINE/ADDR
 	keep   map[string]time.Duration       // by pipeline and block, negative: for good
 	limits map[store.Digest]time.Duration // of keys whose blocks all limit how long trees stay: the longest
 	needed map[store.Digest]bool          // keys of stages whose outputs a stage is yet to read
 	whole  map[store.Digest]bool          // keys of runs that were given names: nothing of theirs is dropped
 }
 
-// reaches notes that the result under key belongs to a block, and stays for the reason why unless that is "".
-func (r *reach) reaches(key store.Digest, pipeline, block, why string) {
-	name := pipeline + "/" + block
-	limit, known := r.keep[name]
+func newReach() *reach {
+	return &reach{
+		why: map[store.Digest]string{}, addrs: map[store.Digest]string{}, keep: map[string]time.Duration{},
+		limits: map[store.Digest]time.Duration{}, needed: map[store.Digest]bool{}, whole: map[store.Digest]bool{},
+	}
+}
+
+// reaches notes that the result under key is that of an address, and stays for the reason why unless that is "".
+func (r *reach) reaches(key store.Digest, pipeline, addr, why string) {
+	block, _, _ := strings.Cut(addr, "[")
+	limit, known := r.keep[pipeline+"/"+block]
 	if !known {
 		limit = -1
 	}
 	if old, ok := r.limits[key]; !ok || old >= 0 && (limit < 0 || limit > old) {
 		r.limits[key] = limit
 	}
-	if r.blocks[key] == "" {
-		r.blocks[key] = name
+	if r.addrs[key] == "" {
+		r.addrs[key] = pipeline + "/" + addr
 	}
 	if why != "" && r.why[key] == "" {
 		r.why[key] = why
@@ -134,7 +155,7 @@ func (r *reach) graph(st *store.Store, g *Graph) {
 		}
 		if known {
 			keys[s.Node] = key
-			r.reaches(key, g.Name, s.Node.Block, StaysCurrent)
+			r.reaches(key, g.Name, s.Node.Addr, StaysCurrent)
 		}
 		if s.Do != Cached {
 			for _, p := range s.Node.producers() {
@@ -172,7 +193,6 @@ func (r *reach) recent(records []*Record, n int) {
 func (r *reach) run(rec *Record, why string) {
 	keys := rec.keys()
 	for _, addr := range slices.Sorted(maps.Keys(keys)) {
-		block, _, _ := strings.Cut(addr, "[")
-		r.reaches(keys[addr], rec.Pipeline, block, why)
+		r.reaches(keys[addr], rec.Pipeline, addr, why)
 	}
 }

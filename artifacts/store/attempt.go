@@ -43,6 +43,40 @@ func (s *Store) Attempt(key Digest) (*Attempt, error) {
 	return a, errors.Join(os.Mkdir(filepath.Join(a.Dir, "in"), 0o777), os.Mkdir(filepath.Join(a.Dir, "out"), 0o777))
 }
 
+// Scratch starts an attempt at key, whose lock the caller holds, in rerun/<key>: its outputs are to be looked at, and
+// enter the store by no means.
+func (s *Store) Scratch(key Digest) (*Attempt, error) {
+	a := &Attempt{Dir: filepath.Join(s.dir, "rerun", key.String()), store: s, key: key}
+	if err := os.RemoveAll(a.Dir); err != nil {
+		return nil, err
+	}
+	if _, err := makeDir(a.Dir); err != nil {
+		return nil, err
+	}
+	return a, errors.Join(os.Mkdir(filepath.Join(a.Dir, "in"), 0o777), os.Mkdir(filepath.Join(a.Dir, "out"), 0o777))
+}
+
+// Hash tells what the outputs, given by name with their types, would be in the store.
+func (a *Attempt) Hash(types map[string]string) (map[string]Blob, error) {
+	return a.take(&intake{store: a.store}, types)
+}
+
+// take hashes the outputs.
+func (a *Attempt) take(in *intake, types map[string]string) (map[string]Blob, error) {
+	blobs := make(map[string]Blob, len(types))
+	for _, name := range slices.Sorted(maps.Keys(types)) {
+		b, err := in.take(a.Out(name), types[name])
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("the stage left no output %q", name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		blobs[name] = b
+	}
+	return blobs, nil
+}
+
 // Log is the path of the attempt's log.
 func (a *Attempt) Log() string { return filepath.Join(a.Dir, "log") }
 
@@ -76,18 +110,12 @@ func (a *Attempt) Commit(facts []Fact, types map[string]string, made Made) (*Res
 	}
 	facts = slices.Clone(facts)
 	slices.SortFunc(facts, Fact.compare)
-	r := &Result{Key: facts, Outputs: make(map[string]Blob, len(types)), Made: made}
 	in := &intake{store: a.store}
-	for _, name := range slices.Sorted(maps.Keys(types)) {
-		b, err := in.take(a.Out(name), types[name])
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("the stage left no output %q", name)
-		}
-		if err != nil {
-			return nil, err
-		}
-		r.Outputs[name] = b
+	outputs, err := a.take(in, types)
+	if err != nil {
+		return nil, err
 	}
+	r := &Result{Key: facts, Outputs: outputs, Made: made}
 	if info, err := os.Stat(a.Log()); err == nil && info.Size() > 0 {
 		kept := a.Log() + ".kept" // a second name: should the commit fail, the log stays where people are told to look
 		if err := link(a.Log(), kept); err != nil {

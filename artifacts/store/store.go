@@ -5,6 +5,7 @@
 //	                        place says that it was dropped on purpose
 //	results/<2>/<key>       what a stage made, written last
 //	work/<key>/<attempt>/   a stage that runs; its lock is work/<key>.lock
+//	rerun/<key>/            what a stage made when it ran again to be compared
 //	damaged/<name>          objects and results whose bytes no longer match their name
 //	sweep.lock, sweep.gate  held together by commits, alone by a sweep
 //	runs/                   journals, kept by the pipeline

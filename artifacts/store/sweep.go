@@ -39,6 +39,7 @@ type SweptResult struct {
 // SweptTree is an output of a result.
 type SweptTree struct {
 	Key    Digest
+	Result *Result
 	Output string
 	Blob   Blob
 	Size   int64
@@ -200,7 +201,7 @@ func (w *sweep) results() error {
 				if all, err := w.files(b); err != nil {
 					return err
 				} else if len(all) > 1 && !slices.ContainsFunc(all, func(d Digest) bool { return !w.old(d) }) {
-					idle = append(idle, SweptTree{Key: one.Key, Output: name, Blob: b})
+					idle = append(idle, SweptTree{Key: one.Key, Result: one.Result, Output: name, Blob: b})
 					return nil
 				}
 			}
@@ -304,7 +305,7 @@ func (w *sweep) debris() error {
 		}
 	}
 	var all []string
-	for _, pattern := range []string{"damaged/*", "results-*", "*" + partial, "runs/*" + partial, "objects/*/*" + partial, "results/*/*" + partial} {
+	for _, pattern := range []string{"damaged/*", "rerun/*", "results-*", "*" + partial, "runs/*" + partial, "objects/*/*" + partial, "results/*/*" + partial} {
 		paths, err := filepath.Glob(filepath.Join(escape(dir), pattern))
 		if err != nil {
 			return err

@@ -148,7 +148,7 @@ func TestSweepDebris(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unlock()
-	debris := []string{"work/" + dead.String(), "damaged/x", "results-1/report/a", "runs/1.json.part", "objects/ab/1.part", "results/ab/1.part",
+	debris := []string{"work/" + dead.String(), "damaged/x", "rerun/x/out/a", "results-1/report/a", "runs/1.json.part", "objects/ab/1.part", "results/ab/1.part",
 		"results/01/" + dead.String(), "work/" + Digest{4}.String() + ".lock"}
 	for _, path := range debris[1:] {
 		path = filepath.Join(s.Dir(), path)
