@@ -51,6 +51,7 @@ type command struct {
 	dir, file string
 	vars      []string
 	varFiles  []string
+	seeds     map[string]int // what replicate asks axes of seeds to be extended to
 	json      bool
 	noColor   bool
 }
@@ -97,6 +98,7 @@ func (c *command) commands() *cobra.Command {
 		c.fmt(),
 		c.plan(),
 		c.run(),
+		c.replicate(),
 		c.accept(),
 		c.gc(),
 		c.runs(),
@@ -192,7 +194,7 @@ func (c *command) load() (*pipeline.Config, error) {
 	}
 	return pipeline.Load(c.file, pipeline.LoadOptions{
 		Kinds: c.app.Kinds, Executors: c.app.Executors,
-		Vars: vars, VarFiles: c.varFiles, Environ: os.Environ(),
+		Vars: vars, VarFiles: c.varFiles, Environ: os.Environ(), Seeds: c.seeds,
 	})
 }
 

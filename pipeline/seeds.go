@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -10,7 +11,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// SeedAxis is a list of seeds that a grid was given, and what it was extended to.
+// SeedAxis is a list of seeds that a grid was given, and what LoadOptions.Seeds extended it to.
 type SeedAxis struct{ Listed, All []int64 }
 
 // seedAxes extends the seed axes of grids, so that a sweep can be replicated without an edit of its file.
@@ -28,10 +29,10 @@ func newSeedAxes(want map[string]int) *seedAxes {
 // IsSeed tells whether a coordinate of this name holds seeds, which are whole numbers.
 func IsSeed(name string) bool { return name == "seed" || strings.HasSuffix(name, "_seed") }
 
-// extend gives a list axis as many values as are wanted of its name: those listed, then the integers above the largest.
+// extend gives a list axis of seeds as many values as are wanted of its name: those listed, then the integers above the
+// largest.
 func (s *seedAxes) extend(a *axis) error {
-	n, asked := s.want[a.name]
-	if !asked || !IsSeed(a.name) {
+	if !IsSeed(a.name) {
 		return nil
 	}
 	var listed []int64
@@ -39,7 +40,7 @@ func (s *seedAxes) extend(a *axis) error {
 		listed = append(listed, step.point[0].Value.(int64))
 	}
 	all := slices.Clone(listed)
-	for len(all) < n {
+	for len(all) < s.want[a.name] {
 		next := int64(1)
 		if len(all) > 0 {
 			if next = slices.Max(all); next == math.MaxInt64 {
@@ -58,10 +59,9 @@ func (s *seedAxes) extend(a *axis) error {
 	return nil
 }
 
-// SeedAxes returns the lists that LoadOptions.Seeds asked to be extended and that grids of the decoded pipelines have as
-// their axis of the name given.
-func (c *Config) SeedAxes(name string) []SeedAxis {
+// SeedAxes returns, by name, the lists that the grids of the decoded pipelines have as their axes of seeds.
+func (c *Config) SeedAxes() map[string][]SeedAxis {
 	c.seeds.mu.Lock()
 	defer c.seeds.mu.Unlock()
-	return slices.Clone(c.seeds.found[name])
+	return maps.Clone(c.seeds.found)
 }

@@ -171,7 +171,7 @@ func TestSeeds(t *testing.T) {
 				addrs = append(addrs, n.Addr)
 			}
 			for axis := range c.seeds {
-				for _, a := range config.SeedAxes(axis) {
+				for _, a := range config.SeedAxes()[axis] {
 					found = append(found, fmt.Sprint(a.Listed, " ", a.All))
 				}
 			}
