@@ -190,9 +190,9 @@ func (r *runner) stage(ctx context.Context, t *Task, s *stageRun) error {
 			producer = r.stages[ref.Node]
 		}
 		b := producer.result.Outputs[ref.Output]
-		path := filepath.Join(t.attempt.Dir, "in", strconv.Itoa(len(t.inputs)))
+		path := filepath.Join(t.attempt.In(), strconv.Itoa(len(t.inputs)))
 		err := r.st.Stage(b, path)
-		if err != nil {
+		if err != nil && !r.keepsOut {
 			if err = r.restore(ctx, producer, b, err); err == nil {
 				if err = os.RemoveAll(path); err == nil {
 					err = r.st.Stage(b, path)
@@ -208,7 +208,7 @@ func (r *runner) stage(ctx context.Context, t *Task, s *stageRun) error {
 		if _, staged := t.files[x.file]; staged {
 			continue
 		}
-		path := filepath.Join(t.attempt.Dir, "in", "file"+strconv.Itoa(len(t.files)))
+		path := filepath.Join(t.attempt.In(), "file"+strconv.Itoa(len(t.files)))
 		if err := x.fetch(ctx, path); ctx.Err() != nil {
 			return ctx.Err()
 		} else if err != nil {

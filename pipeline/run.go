@@ -154,6 +154,8 @@ type runner struct {
 	commit  chan struct{} // holds a token for each stage that is being recorded
 	stages  map[*Node]*stageRun
 
+	keepsOut bool // of the store: nothing that is missing there is made
+
 	mu      sync.Mutex // guards what follows
 	notify  func(Event)
 	journal *journal

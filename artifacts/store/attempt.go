@@ -36,29 +36,37 @@ func (s *Store) Attempt(key Digest) (*Attempt, error) {
 			return nil, err
 		}
 	}
-	a := &Attempt{Dir: filepath.Join(parent, strconv.Itoa(last+1)), store: s, key: key}
-	if _, err := makeDir(a.Dir); err != nil {
-		return nil, err
-	}
-	return a, errors.Join(os.Mkdir(filepath.Join(a.Dir, "in"), 0o777), os.Mkdir(filepath.Join(a.Dir, "out"), 0o777))
+	return s.newAttempt(key, filepath.Join(parent, strconv.Itoa(last+1)))
 }
 
 // Scratch starts an attempt at key, whose lock the caller holds, in rerun/<key>: its outputs are to be looked at, and
 // enter the store by no means.
 func (s *Store) Scratch(key Digest) (*Attempt, error) {
-	a := &Attempt{Dir: filepath.Join(s.dir, "rerun", key.String()), store: s, key: key}
-	if err := os.RemoveAll(a.Dir); err != nil {
+	dir := filepath.Join(s.dir, "rerun", key.String())
+	if err := os.RemoveAll(dir); err != nil {
 		return nil, err
 	}
-	if _, err := makeDir(a.Dir); err != nil {
+	return s.newAttempt(key, dir)
+}
+
+func (s *Store) newAttempt(key Digest, dir string) (*Attempt, error) {
+	a := &Attempt{Dir: dir, store: s, key: key}
+	if _, err := makeDir(dir); err != nil {
 		return nil, err
 	}
-	return a, errors.Join(os.Mkdir(filepath.Join(a.Dir, "in"), 0o777), os.Mkdir(filepath.Join(a.Dir, "out"), 0o777))
+	return a, errors.Join(os.Mkdir(a.In(), 0o777), os.Mkdir(filepath.Join(dir, "out"), 0o777))
 }
 
 // Hash tells what the outputs, given by name with their types, would be in the store.
 func (a *Attempt) Hash(types map[string]string) (map[string]Blob, error) {
-	return a.take(&intake{store: a.store}, types)
+	in := &intake{store: a.store}
+	blobs, err := a.take(in, types)
+	for _, m := range in.moves {
+		if strings.HasSuffix(m.from, manifestSuffix) {
+			err = errors.Join(err, os.Remove(m.from))
+		}
+	}
+	return blobs, err
 }
 
 // take hashes the outputs.
@@ -80,12 +88,15 @@ func (a *Attempt) take(in *intake, types map[string]string) (map[string]Blob, er
 // Log is the path of the attempt's log.
 func (a *Attempt) Log() string { return filepath.Join(a.Dir, "log") }
 
+// In is the folder for what the stage reads.
+func (a *Attempt) In() string { return filepath.Join(a.Dir, "in") }
+
 // Out is the path at which the output name is to be written, as a file or as a folder.
 func (a *Attempt) Out(name string) string { return filepath.Join(a.Dir, "out", name) }
 
 // Abandon leaves only the log of an attempt that failed.
 func (a *Attempt) Abandon() error {
-	return errors.Join(os.RemoveAll(filepath.Join(a.Dir, "in")), os.RemoveAll(filepath.Join(a.Dir, "out")), a.lost())
+	return errors.Join(os.RemoveAll(a.In()), os.RemoveAll(filepath.Join(a.Dir, "out")), a.lost())
 }
 
 // lost reports that the attempt's folder has gone.
@@ -149,6 +160,9 @@ func (s *Store) PutResult(r *Result) error {
 	return s.settle([]move{{to + partial, to}})
 }
 
+// manifestSuffix ends the name of the list of a folder's files, beside the folder.
+const manifestSuffix = ".manifest"
+
 // intake collects files that are to become objects.
 type intake struct {
 	store *Store
@@ -191,7 +205,7 @@ func (in *intake) take(path, kind string) (Blob, error) {
 	if err != nil {
 		return Blob{}, err
 	}
-	list := path + ".manifest"
+	list := path + manifestSuffix
 	if err := in.store.write(list, encodeManifest(entries), 0o666); err != nil {
 		return Blob{}, err
 	}

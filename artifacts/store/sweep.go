@@ -328,6 +328,9 @@ func (w *sweep) debris() error {
 		return err
 	}
 	for _, path := range all {
+		if key, err := ParseDigest(filepath.Base(path)); err == nil && w.store.locked(key) {
+			continue // it runs again
+		}
 		if err := add(path); err != nil {
 			return err
 		}

@@ -1,0 +1,109 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"anneal/artifacts/store"
+)
+
+// Rerun is what a stage left when it ran again beside its stored result.
+type Rerun struct {
+	Node    *Node
+	Key     store.Digest
+	Result  *store.Result         // the stored one
+	Outputs map[string]store.Blob // what came out now
+	Dir     string                // where these bytes are, each output under its name; "" where all are as stored
+	Seconds float64
+}
+
+// Different lists the outputs that came out with other bytes, by name.
+func (r *Rerun) Different() []string {
+	var names []string
+	for _, name := range sortedKeys(r.Result.Outputs) {
+		if r.Outputs[name].Digest != r.Result.Outputs[name].Digest {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Rerun runs stages of g again that are stored, one after the other, in folders beside the store, and hands on how each
+// came out. Nothing of the store changes. The error of a stage that fails, or cannot run, names it.
+func (g *Graph) Rerun(ctx context.Context, st *store.Store, nodes []*Node, executors map[string]Executor, notify func(Event), each func(*Rerun) error) error {
+	if err := g.Fits(executors); err != nil {
+		return err
+	}
+	r := &runner{graph: g, st: st, keepsOut: true, stages: map[*Node]*stageRun{}}
+	for _, s := range g.Plan(st) {
+		r.stages[s.Node] = &stageRun{node: s.Node, key: s.Key, result: s.Result}
+	}
+	for _, n := range nodes {
+		again, err := r.again(ctx, executors[n.Meta.Executor], r.stages[n], notify)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return r.failure(n, err)
+		}
+		if err := each(again); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *runner) again(ctx context.Context, executor Executor, s *stageRun, notify func(Event)) (*Rerun, error) {
+	n := s.node
+	if s.result == nil {
+		return nil, errors.New("it has no stored result to compare with")
+	}
+	unlock, err := r.st.Lock(ctx, s.key, func() {
+		notify(Event{Addr: n.Addr, Action: "progress", Text: "another process makes it; waiting"})
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	attempt, err := r.st.Scratch(s.key)
+	if err != nil {
+		return nil, err
+	}
+	file := &lateFile{path: attempt.Log()}
+	log, flush := r.graph.config.secrets.writer(file)
+	t := &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, attempt: attempt,
+		Progress: func(step, total int, values map[string]float64) {
+			notify(Event{Addr: n.Addr, Action: "progress", Step: step, Total: total, Values: values})
+		}}
+	started := time.Now()
+	err = r.stage(ctx, t, s)
+	if err == nil {
+		err = execute(ctx, executor, t, n.Meta.Timeout)
+	}
+	if err != nil {
+		fmt.Fprintf(log, "%s: %s\n", n.Addr, err)
+	}
+	if closed := errors.Join(flush(), file.Close()); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return nil, &loggedError{attempt.Log(), errors.Join(err, attempt.Abandon())}
+	}
+	again := &Rerun{Node: n, Key: s.key, Result: s.result, Seconds: time.Since(started).Seconds(), Dir: attempt.Dir}
+	types := map[string]string{}
+	for _, o := range n.Stage.Outputs() {
+		types[o.Name] = o.Type
+	}
+	if again.Outputs, err = attempt.Hash(types); err != nil {
+		return nil, err
+	}
+	if again.Different() == nil {
+		again.Dir = ""
+		return again, os.RemoveAll(attempt.Dir)
+	}
+	again.Dir = attempt.Out("")
+	return again, os.RemoveAll(attempt.In())
+}
