@@ -5,7 +5,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -93,51 +96,107 @@ pipeline "long" {
 }
 `
 
-// TestStop: a run that is interrupted, or killed, keeps every finished stage; the next one goes on from there.
+// TestStop: a run that is told to stop, or killed, keeps every finished stage; the next one goes on from there.
 func TestStop(t *testing.T) {
 	for _, c := range []struct {
 		signal os.Signal
 		code   int
-	}{{os.Interrupt, 1}, {os.Kill, -1}} {
+	}{{os.Interrupt, 1}, {syscall.SIGTERM, 1}, {os.Kill, -1}} {
 		t.Run(c.signal.String(), func(t *testing.T) {
 			dir := t.TempDir()
-			file := filepath.Join(dir, "pipelines.hcl")
-			if err := os.WriteFile(file, []byte(longTraining), 0o666); err != nil {
-				t.Fatal(err)
+			long := study{t, dir, longTraining}
+			code, lines, notes := long.stop(c.signal)
+			if code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
 			}
-			run := exec.Command("anneal", "run", "--json")
-			run.Dir = dir
-			out, err := run.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := run.Start(); err != nil {
-				t.Fatal(err)
-			}
-			var last string
-			for lines := bufio.NewScanner(out); lines.Scan(); {
-				last = lines.Text()
-				if strings.Contains(last, `"addr":"pretrain.base","action":"progress"`) {
-					run.Process.Signal(c.signal)
-				}
-			}
-			run.Wait()
-			if got := run.ProcessState.ExitCode(); got != c.code {
-				t.Errorf("exit code %d, want %d", got, c.code)
-			}
-			if c.signal == os.Interrupt && !strings.Contains(last, `"ran":2,"cached":0,"failed":0,"skipped":1`) {
+			if last := lines[len(lines)-1]; c.code == 1 && !strings.Contains(last, `"ran":2,"cached":0,"failed":0,"skipped":1`) {
 				t.Errorf("the last line is %s", last)
 			}
-			short := strings.Replace(longTraining, "1000000", "1", 1)
-			if err := os.WriteFile(file, []byte(short), 0o666); err != nil {
-				t.Fatal(err)
+			if c.code == 1 && !regexp.MustCompile(`Interrupted: 2 finished, 1 stopped in the middle \(pretrain.base at step \d+ of 1000000\)\. Run again to go on\.`).MatchString(notes) {
+				t.Errorf("says %s", notes)
 			}
-			again := exec.Command("anneal", "run", "--json")
-			again.Dir = dir
-			text, err := again.CombinedOutput()
-			if err != nil || !strings.Contains(string(text), `"ran":1,"cached":2,"failed":0,"skipped":0`) {
-				t.Errorf("the run after: %v\n%s", err, text)
+			short := study{t, dir, strings.Replace(longTraining, "1000000", "1", 1)}
+			if text := short.run("run", "--json"); !strings.Contains(text, `"ran":1,"cached":2,"failed":0,"skipped":0`) {
+				t.Errorf("the run after:\n%s", text)
+			}
+			if c.code == 1 { // a killed attempt lies in work/ until its stage runs again
+				left, err := filepath.Glob(filepath.Join(dir, ".anneal", "work", "*", "*", "*"))
+				for _, path := range left {
+					if err != nil || filepath.Base(path) != "log" {
+						t.Errorf("left %s", path)
+					}
+				}
 			}
 		})
 	}
+}
+
+// TestInterruptedTraining: a training that was interrupted in the middle and run again leaves what one leaves that was not.
+func TestInterruptedTraining(t *testing.T) {
+	dir := t.TempDir()
+	for steps := 3000; ; steps *= 4 { // until it takes long enough to be interrupted
+		s := study{t, dir, strings.Replace(longTraining, "1000000", strconv.Itoa(steps), 1)}
+		if code, _, _ := s.stop(os.Interrupt); code == 0 {
+			continue
+		}
+		s.run("run", "--json")
+		interrupted := s.run("ls", "--json")
+		fresh := study{t, t.TempDir(), s.text}
+		fresh.run("run", "--json")
+		if whole := fresh.run("ls", "--json"); whole != interrupted {
+			t.Errorf("interrupted and run again:\n%s\nnot interrupted:\n%s", interrupted, whole)
+		}
+		return
+	}
+}
+
+// study is a folder with a pipeline file.
+type study struct {
+	t         *testing.T
+	dir, text string
+}
+
+func (s study) command(args ...string) *exec.Cmd {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, "pipelines.hcl"), []byte(s.text), 0o666); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command("anneal", args...)
+	cmd.Dir = s.dir
+	return cmd
+}
+
+// run returns what a command prints, which must succeed.
+func (s study) run(args ...string) string {
+	s.t.Helper()
+	text, err := s.command(args...).Output()
+	if err != nil {
+		s.t.Fatalf("%s: %v\n%s", args, err, text)
+	}
+	return string(text)
+}
+
+// stop runs the pipeline and sends it a signal once its training is under way.
+func (s study) stop(signal os.Signal) (code int, lines []string, notes string) {
+	s.t.Helper()
+	run := s.command("run", "--json")
+	var stderr strings.Builder
+	run.Stderr = &stderr
+	out, err := run.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := run.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	sent := false
+	for all := bufio.NewScanner(out); all.Scan(); {
+		lines = append(lines, all.Text())
+		if !sent && strings.Contains(all.Text(), `"addr":"pretrain.base","action":"progress"`) {
+			run.Process.Signal(signal)
+			sent = true // a second one would end the program at once
+		}
+	}
+	run.Wait()
+	return run.ProcessState.ExitCode(), lines, stderr.String()
 }

@@ -90,8 +90,12 @@ func (v *lineView) line(e pipeline.Event) string {
 		return fmt.Sprintf("%s%6s%s %s: %s", t.yellow, "skip", t.reset, e.Addr, e.Text)
 	case "summary":
 		s := e.Summary
+		failed := "failed"
+		if s.Ignored > 0 {
+			failed += fmt.Sprintf(" (%d ignored)", s.Ignored)
+		}
 		return fmt.Sprintf("%s%s%s: %s in %s", t.bold, v.pipeline, t.reset,
-			tally(s.Ran, "ran", s.Cached, "cached", s.Failed, "failed", s.Ignored, "of them ignored", s.Skipped, "skipped"), duration(s.Seconds))
+			tally(s.Ran, "ran", s.Cached, "cached", s.Failed, failed, s.Skipped, "skipped"), duration(s.Seconds))
 	}
 	return e.Action + " " + e.Addr
 }
