@@ -31,8 +31,10 @@ type head struct {
 func (c *command) cat() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cat ADDR[.OUTPUT]|DIGEST",
-		Short: "Show the head of an artifact: rows of tables, decoded tokens, the tensors of weights",
-		Args:  cobra.ExactArgs(1),
+		Short: "Show the head of an artifact: rows, decoded tokens, tensors",
+		Example: `  anneal cat probe.scores                       # a whole sweep: one table, coordinates first
+  anneal cat 'pretrain.base[seed=1].metrics' -n 20`,
+		Args: cobra.ExactArgs(1),
 	}
 	rows := cmd.Flags().Int64P("rows", "n", 10, "show `N` rows")
 	all := cmd.Flags().Bool("all", false, "show all rows, and texts whole")
@@ -74,6 +76,10 @@ func (c *command) artifacts(arg string) ([]artifact, error) {
 	for _, n := range named {
 		if err := n.need(st); err != nil {
 			return nil, err
+		}
+		if n.log {
+			all = append(all, artifact{n.title(), n.point, *n.result.Made.Log})
+			continue
 		}
 		outputs := sortedNames(n.result.Outputs)
 		switch {

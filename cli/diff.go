@@ -19,8 +19,11 @@ import (
 func (c *command) diff() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff RUN RUN | ADDR ADDR",
-		Short: "Tell in what two runs or results differ: settings, inputs and what made them differ, metrics",
-		Args:  cobra.ExactArgs(2),
+		Short: "Tell in what two runs or two results differ",
+		Long:  `Tell in what two runs or two results differ: settings, inputs and what made those differ, metrics.`,
+		Example: `  anneal diff last~1 last
+  anneal diff 'pretrain.base[weight_decay=0]' 'pretrain.base[weight_decay=1]'`,
+		Args: cobra.ExactArgs(2),
 	}
 	all := cmd.Flags().Bool("all", false, "show every instance of a sweep")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {

@@ -113,6 +113,7 @@ type named struct {
 	key      store.Digest
 	result   *store.Result // nil where there is none
 	output   string        // that the argument names, "" for all
+	log      bool          // the argument names the log
 	node     *pipeline.Node
 	do       string // what a run would do about the node
 	why      []string
@@ -142,7 +143,11 @@ func (n *named) need(st *store.Store) error {
 			}
 		}
 	}
-	return fmt.Errorf("%s has no stored result; run %s first%s", n.addr, n.pipeline, hint)
+	why := ""
+	if len(n.why) > 0 {
+		why = " (" + n.why[0] + ")"
+	}
+	return fmt.Errorf("%s has no stored result%s; run %s first%s", n.addr, why, n.pipeline, hint)
 }
 
 // reached returns the key that addr had when a run ended.
@@ -312,6 +317,10 @@ func withDigest(st *store.Store, wanted func(store.Digest) bool) ([]*named, map[
 				digests[b.Digest] = true
 				all = append(all, &named{key: key, result: r, output: name})
 			}
+		}
+		if log := r.Made.Log; log != nil && wanted(log.Digest) {
+			digests[log.Digest] = true
+			all = append(all, &named{key: key, result: r, log: true})
 		}
 	}
 	if len(all) == 0 { // a file in a folder, perhaps
