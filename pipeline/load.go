@@ -16,6 +16,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
+
+	"anneal/artifacts/store"
 )
 
 // Config is what a folder's files declare, parsed: what its pipelines share, evaluated, and the pipelines' bodies, not
@@ -38,6 +40,7 @@ type Config struct {
 	folders   map[string]*folder   // of modules, by path; nil where one is wrong
 	seeds     *seedAxes
 	secrets   *secrets
+	hashes    *store.Hashes
 	diags     hcl.Diagnostics // about all but the pipelines
 	unlike    hcl.Diagnostics // about conditionals in the expression that is being evaluated
 }
@@ -50,6 +53,7 @@ type LoadOptions struct {
 	VarFiles  []string          // files of variables, the later ones first in rank; Vars rank before all of them
 	Environ   []string          // NAME=value; ANNEAL_VAR_x is the value of x where nothing else gives it one
 	Seeds     map[string]int    // how many values the axes named are to have, where they have fewer
+	Hashes    *store.Hashes     // of local files, which a run saves; nil: every file is read
 }
 
 // Load reads the pipeline files at path: a folder, of which it takes every file whose name ends in .hcl, or a single
@@ -66,6 +70,7 @@ func Load(path string, o LoadOptions) (*Config, error) {
 		folders:   map[string]*folder{},
 		seeds:     newSeedAxes(o.Seeds),
 		secrets:   &secrets{environ: o.Environ},
+		hashes:    o.Hashes,
 	}
 	for _, k := range o.Kinds {
 		c.kinds[k.Name] = k
@@ -228,6 +233,9 @@ func named(b *hclsyntax.Block) bool {
 
 // collectLocals adds the attributes of a locals block to into.
 func collectLocals(b *hclsyntax.Block, into map[string]*hclsyntax.Attribute) (diags hcl.Diagnostics) {
+	if len(b.Labels) > 0 {
+		diags = append(diags, problem(b.LabelRanges[0], "Extraneous name", "locals takes no name: write locals { ... }."))
+	}
 	for _, inner := range b.Body.Blocks {
 		diags = append(diags, problem(inner.DefRange(), "Unsupported block", "locals holds values only: name = value."))
 	}
