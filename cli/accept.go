@@ -15,8 +15,10 @@ import (
 func (c *command) accept() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "accept ADDR... --reason TEXT",
-		Short: "Keep the results of an older version of a kind, where nothing but versions differs; of a whole PIPELINE, all such",
-		Args:  cobra.MinimumNArgs(1),
+		Short: "Keep the results of an older version of a kind",
+		Long: `Keep the results of an older version of a kind, where nothing but versions differs. Of a whole PIPELINE, all such results
+are kept. Lineage shows that they were, and why.`,
+		Args: cobra.MinimumNArgs(1),
 	}
 	reason := cmd.Flags().String("reason", "", "`TEXT` that says why the older results are as good; lineage shows it")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -27,7 +27,9 @@ var bundled = []string{"report", "table", "samples", "examples"}
 func (c *command) bundle() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bundle RUN",
-		Short: "Pack a run into one file for others: its HCL and files, all results, tables and reports",
+		Short: "Pack a run into one file for others",
+		Example: `  anneal bundle last
+  anneal bundle night-3 -o study.tar --with finetune.sft.weights`,
 		Long: `Packs a run as a study that others open with 'anneal open', or with tar: the HCL files and the local files as the run
 read them, every result with its digests, the journal, the report, and the artifacts that people read: tables, samples,
 examples, reports. Weights and other artifacts are left out unless --with or --all asks for them; whoever opens the
@@ -415,14 +417,14 @@ func (b *bundle) readme() {
 			{".anneal/objects/", "artifacts, each under its SHA-256"},
 		}},
 		{"With anneal, in this folder", [][2]string{
-			{"anneal ls", "lists the artifacts of all stages"},
+			{"anneal ls " + r.Pipeline, "lists the artifacts of all stages"},
 			{"anneal plan " + r.Pipeline, "says what a run would compute"},
-			{"anneal verify --rerun ADDR", "computes a stage again and compares it with the digests given here"},
+			{"anneal verify --rerun " + r.Pipeline + "/ADDR", "computes a stage again and compares it with the digests given here"},
 		}},
 	} {
 		fmt.Fprintf(&t, "\n%s\n", part.title)
 		for _, line := range part.lines {
-			fmt.Fprintf(&t, "  %-28s  %s\n", line[0], line[1])
+			fmt.Fprintf(&t, "  %-36s  %s\n", line[0], line[1])
 		}
 	}
 	if b.packed[variablesFile] {

@@ -100,6 +100,7 @@ func (c *command) commands() *cobra.Command {
 		c.run(),
 		c.replicate(),
 		c.accept(),
+		c.verify(),
 		c.gc(),
 		c.runs(),
 		c.show(),
@@ -126,6 +127,7 @@ func (c *command) commands() *cobra.Command {
 		c.complete(cmd)
 	}
 	c.completeFlags(root, flags)
+	root.SetHelpFunc(c.help)
 	arrange(root)
 	return root
 }
@@ -195,6 +197,7 @@ func (c *command) load() (*pipeline.Config, error) {
 	return pipeline.Load(c.file, pipeline.LoadOptions{
 		Kinds: c.app.Kinds, Executors: c.app.Executors,
 		Vars: vars, VarFiles: c.varFiles, Environ: os.Environ(), Seeds: c.seeds,
+		Hashes: store.OpenHashes(filepath.Join(c.root(), ".anneal", "files")),
 	})
 }
 

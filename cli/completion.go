@@ -20,7 +20,7 @@ var bashCompletion []byte
 func (c *command) completion() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "completion bash|zsh|fish",
-		Short: "Print a script that completes commands, addresses and names in a shell",
+		Short: "Print a script that completes what is typed in a shell",
 		Long: `Print a script that completes commands, pipelines, addresses, runs and flags in a shell. To have it in every new
 shell, put one of these lines into the shell's startup file:
 
@@ -48,16 +48,21 @@ shell, put one of these lines into the shell's startup file:
 // complete lets the shell complete a command's arguments and flags by their placeholders: what help prints as ADDR is
 // an address, bash|zsh|fish one of these words.
 func (c *command) complete(cmd *cobra.Command) {
-	words := strings.Fields(cmd.Use)[1:]
+	_, usage, _ := strings.Cut(cmd.Use, " ")
+	usage, _, _ = strings.Cut(usage, "--") // flags that must be given
 	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-		i := len(args)
-		if i >= len(words) {
-			if len(words) == 0 || !strings.Contains(words[len(words)-1], "...") {
-				return nil, cobra.ShellCompDirectiveNoFileComp
+		var here []string // placeholders of this argument
+		for form := range strings.SplitSeq(usage, " | ") {
+			words := strings.Fields(form)
+			i, last := len(args), len(words)-1
+			if i > last && last >= 0 && strings.Contains(words[last], "...") {
+				i = last
 			}
-			i = len(words) - 1
+			if i <= last {
+				here = append(here, strings.Trim(words[i], "[]."))
+			}
 		}
-		return c.candidates(strings.Trim(words[i], "[].…"), typed, args)
+		return c.candidates(strings.Join(here, "|"), typed, args)
 	}
 	c.completeFlags(cmd, cmd.Flags())
 }
@@ -102,9 +107,9 @@ func (c *command) candidates(placeholder, typed string, given []string) ([]strin
 		case "KIND", "BLOCK", "FUNCTION":
 			all = append(all, c.topics(word)...)
 		case "DIR":
-			return nil, cobra.ShellCompDirectiveFilterDirs
+			directive |= cobra.ShellCompDirectiveFilterDirs
 		case "FILE", "FILE.tar":
-			return nil, cobra.ShellCompDirectiveDefault
+			directive &^= cobra.ShellCompDirectiveNoFileComp
 		case "NAME=VALUE":
 			all, directive = append(all, c.variables()...), directive|cobra.ShellCompDirectiveNoSpace
 		default:
@@ -112,6 +117,9 @@ func (c *command) candidates(placeholder, typed string, given []string) ([]strin
 				all = append(all, word)
 			}
 		}
+	}
+	if directive&cobra.ShellCompDirectiveNoFileComp == 0 {
+		directive &^= cobra.ShellCompDirectiveFilterDirs // where a file may stand, a folder is on the way to it
 	}
 	return slices.DeleteFunc(all, func(s string) bool { return !strings.HasPrefix(s, typed) || slices.Contains(given, s) }), directive
 }

@@ -23,7 +23,9 @@ var tables = []string{"table", "samples", "examples", "passages", "text"}
 func (c *command) export() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export ADDR[.OUTPUT]...",
-		Short: "Write a stage's artifacts to a folder, the tables of a sweep as one; or the history of all runs as tables",
+		Short: "Write artifacts, or the history of all runs, as files",
+		Example: `  anneal export probe.after --format csv
+  anneal export --runs --to history`,
 		Long: `Writes the artifacts of stages as files: tables as Parquet or CSV, those of a sweep as one table with its coordinates
 as columns; weights, tokens and reports as folders.
 

@@ -16,7 +16,8 @@ import (
 func (c *command) fmt() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fmt [FILE|DIR...]",
-		Short: "Lay files out: those of the folder and its modules if none is named; - formats standard input",
+		Short: "Format pipeline files: those of the folder, or those named",
+		Long:  `Lay pipeline files out: those named, or else those of the folder and its modules. - formats standard input.`,
 		Args:  cobra.ArbitraryArgs,
 	}
 	check := cmd.Flags().Bool("check", false, "change nothing; list what would change, and exit 1 if there is any")

@@ -13,9 +13,10 @@ import (
 
 func (c *command) graph() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "graph [PIPELINE]",
-		Short: "Draw a pipeline: its blocks, what reads what, and what a run would do",
-		Args:  cobra.MaximumNArgs(1),
+		Use:     "graph [PIPELINE]",
+		Short:   "Draw a pipeline: what reads what, and what a run would do",
+		Example: `  anneal graph demo --format svg >demo.svg`,
+		Args:    cobra.MaximumNArgs(1),
 	}
 	format := cmd.Flags().String("format", "dot", "write `dot|mermaid|svg`")
 	instances := cmd.Flags().Bool("instances", false, "draw every instance of a sweep (dot and mermaid)")

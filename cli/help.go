@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -39,3 +41,30 @@ func arrange(root *cobra.Command) {
 	root.AddCommand(commands...) // new ones, until they have a heading
 	root.SetHelpCommandGroupID("tools")
 }
+
+// help prints what a command is for, wrapped to the terminal, and how it is used.
+func (c *command) help(cmd *cobra.Command, _ []string) {
+	p := &prose{w: c.stdout, width: min(c.width(), 100)}
+	for _, paragraph := range paragraphs(description(cmd)) {
+		if verbatim(paragraph) {
+			fmt.Fprintln(p.w, paragraph)
+		} else {
+			p.text(0, paragraph)
+		}
+		fmt.Fprintln(p.w)
+	}
+	fmt.Fprint(p.w, cmd.UsageString())
+}
+
+// description is what help says of a command.
+func description(cmd *cobra.Command) string {
+	if cmd.Long != "" {
+		return cmd.Long
+	}
+	return cmd.Short + "."
+}
+
+func paragraphs(text string) []string { return strings.Split(strings.Trim(text, "\n"), "\n\n") }
+
+// verbatim tells whether a paragraph's lines are to stay as they are.
+func verbatim(paragraph string) bool { return strings.HasPrefix(paragraph, "  ") }

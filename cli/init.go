@@ -55,7 +55,9 @@ func (c *command) validate() *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate",
 		Short: "Check the pipeline files: every mistake at once",
-		Args:  cobra.NoArgs,
+		Example: `  anneal validate
+  anneal -C studies/decay validate`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			config, err := c.load()
 			var graphs []*pipeline.Graph

@@ -15,7 +15,7 @@ import (
 func (c *command) lineage() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lineage ADDR|RUN:ADDR|DIGEST|FILE",
-		Short: "Show everything that a result came from, down to the text files",
+		Short: "Show everything that a result came from",
 		Args:  cobra.ExactArgs(1),
 	}
 	all := cmd.Flags().Bool("all", false, "show every instance of a sweep")

@@ -16,7 +16,7 @@ const many = 8
 func (c *command) ls() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls [PIPELINE...]",
-		Short: "List the artifacts of the file's stages, with type, size and digest",
+		Short: "List artifacts, with type, size and digest",
 		Args:  cobra.ArbitraryArgs,
 	}
 	all := cmd.Flags().Bool("all", false, "list every instance of large sweeps")

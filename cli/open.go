@@ -20,7 +20,7 @@ import (
 func (c *command) open() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "open FILE.tar",
-		Short: "Unpack a bundle into a folder, check every byte, and say what is in it",
+		Short: "Unpack a bundle, check every byte, and say what is in it",
 		Args:  cobra.ExactArgs(1),
 	}
 	to := cmd.Flags().String("to", "", "unpack into `DIR`, which must be empty or not there (default FILE)")
@@ -157,11 +157,11 @@ func (c *command) opened(dir string) error {
 	if tables, err := filepath.Glob(filepath.Join(filepath.Dir(append(pages, "")[0]), "*.parquet")); err == nil && len(tables) > 0 && len(pages) > 0 {
 		fmt.Fprintf(c.stdout, "  duckdb -c \"from '%s'\"\n", tables[0])
 	}
-	fmt.Fprintf(c.stdout, "  %s ls\n", program)
+	fmt.Fprintf(c.stdout, "  %s ls %s\n", program, r.Pipeline)
 	fmt.Fprintf(c.stdout, "  %s plan %s\n", program, r.Pipeline)
-	if ask != "" {
-		fmt.Fprintf(c.stdout, "  %s lineage %s\n", program, shellWords([]string{ask}))
-		fmt.Fprintf(c.stdout, "  %s verify --rerun %s    # computes it again and compares\n", program, shellWords([]string{again}))
+	if ask != "" { // with the pipeline, as others of the files may read what is not here
+		fmt.Fprintf(c.stdout, "  %s lineage %s\n", program, shellWords([]string{r.Pipeline + "/" + ask}))
+		fmt.Fprintf(c.stdout, "  %s verify --rerun %s    # computes it again and compares\n", program, shellWords([]string{r.Pipeline + "/" + again}))
 	}
 	return nil
 }

@@ -15,8 +15,13 @@ import (
 func (c *command) plan() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan [PIPELINE...]",
-		Short: "Tell what a run would compute, why, and what it will cost; of all pipelines if none is named",
-		Args:  cobra.ArbitraryArgs,
+		Short: "Tell what a run would compute, why, and what it will cost",
+		Long: `Tell what a run would compute, why, and what it will cost. All pipelines are planned if none is named. It writes
+nothing, and works before anything was run.`,
+		Example: `  anneal plan demo
+  anneal plan demo --var 'seeds=[1, 2, 3]'
+  anneal plan demo --target finetune.sft --json`,
+		Args: cobra.ArbitraryArgs,
 	}
 	detailed := cmd.Flags().Bool("detailed-exitcode", false, "exit 2 if something is to run")
 	cores := jobs(cmd)
@@ -164,7 +169,7 @@ func estimate(cost pipeline.Cost) string {
 	if known == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("about %s, %s", duration(cost.Wall), bytes(cost.Bytes))
+	text := fmt.Sprintf("about %s, %s", duration(max(0.1, cost.Wall)), bytes(cost.Bytes)) // nobody plans with less than that
 	if cost.Unknown > 0 {
 		text += fmt.Sprintf(" + %d of a kind never run", cost.Unknown)
 	}

@@ -198,11 +198,15 @@ func commandSection(b *strings.Builder, cmd *cobra.Command) {
 	if strings.TrimSpace(usage) != "anneal "+cmd.Name() {
 		fmt.Fprintf(b, "`%s`\n\n", usage)
 	}
-	about := cmd.Long
-	if about == "" {
-		about = cmd.Short + "."
+	for i, paragraph := range paragraphs(description(cmd)) {
+		if i > 0 {
+			fmt.Fprintln(b)
+		}
+		if verbatim(paragraph) {
+			paragraph = "```text\n" + dedent(paragraph) + "\n```"
+		}
+		fmt.Fprintln(b, paragraph)
 	}
-	fmt.Fprintf(b, "%s\n", strings.TrimSpace(about))
 	if cmd.Example != "" {
 		fmt.Fprintf(b, "\n```sh\n%s\n```\n", dedent(cmd.Example))
 	}

@@ -21,8 +21,12 @@ import (
 func (c *command) run() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [PIPELINE...]",
-		Short: "Compute what is not stored; the name may be left out where the file has one pipeline",
-		Args:  cobra.ArbitraryArgs,
+		Short: "Compute what is not stored",
+		Long: `Compute what is not stored. The name may be left out where the file has one pipeline. Interrupt it whenever you like:
+finished stages are kept, and the next run goes on.`,
+		Example: `  anneal run demo
+  anneal run demo --var 'weight_decay=[0, 0.1, 0.3]' --name finer --note "between 0.1 and 1"`,
+		Args: cobra.ArbitraryArgs,
 	}
 	how := running(cmd)
 	part := selection(cmd)

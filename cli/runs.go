@@ -16,8 +16,11 @@ import (
 func (c *command) runs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runs [PIPELINE|RUN]",
-		Short: "List runs, newest first, or show one: its command, its versions, what ran and why",
-		Args:  cobra.MaximumNArgs(1),
+		Short: "List runs, newest first, or show one",
+		Long:  `List runs, newest first. With a RUN, its id, its name or last, show that one: its command, its versions, what ran and why.`,
+		Example: `  anneal runs
+  anneal runs last`,
+		Args: cobra.MaximumNArgs(1),
 	}
 	n := cmd.Flags().IntP("number", "n", 20, "list `N` runs")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {

@@ -19,7 +19,7 @@ import (
 func (c *command) schema() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "schema [KIND|BLOCK|FUNCTION]",
-		Short: "Describe a kind of stage, a block or a function; without a name, list them",
+		Short: "Describe kinds of stages, blocks and functions",
 		Long: `Describe what a file may say: a kind of stage with its attributes, blocks, defaults and outputs; a block at the
 top of a file; a function. Without a name, list them all.
 

@@ -19,8 +19,10 @@ import (
 func (c *command) show() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ADDR|RUN:ADDR|DIGEST",
-		Short: "Show a stored result: what it depends on, what it left, how and when it was made",
-		Args:  cobra.ExactArgs(1),
+		Short: "Show a stored result: what it depends on, what it left",
+		Example: `  anneal show checkpoint.final
+  anneal show 'pretrain.base[seed=1,weight_decay=0]' --log`,
+		Args: cobra.ExactArgs(1),
 	}
 	log := cmd.Flags().Bool("log", false, "print what the stage logged instead")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {

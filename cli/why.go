@@ -14,9 +14,10 @@ import (
 
 func (c *command) why() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "why ADDR",
-		Short: "Tell why a stage ran last, and why it would or would not run now",
-		Args:  cobra.ExactArgs(1),
+		Use:     "why ADDR",
+		Short:   "Tell why a stage ran last, and why it would run now",
+		Example: `  anneal why 'finetune.sft[seed=1]'`,
+		Args:    cobra.ExactArgs(1),
 	}
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		all, err := c.results(args[0])
