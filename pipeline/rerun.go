@@ -33,7 +33,7 @@ func (r *Rerun) Different() []string {
 
 // Rerun runs stages of g again that are stored, one after the other, in folders beside the store, and hands on how each
 // came out. Nothing of the store changes. The error of a stage that fails, or cannot run, names it.
-func (g *Graph) Rerun(ctx context.Context, st *store.Store, nodes []*Node, executors map[string]Executor, notify func(Event), each func(*Rerun) error) error {
+func (g *Graph) Rerun(ctx context.Context, st *store.Store, nodes []*Node, executors map[string]Executor, notify func(Event), each func(*Rerun)) error {
 	if err := g.Fits(executors); err != nil {
 		return err
 	}
@@ -49,9 +49,7 @@ func (g *Graph) Rerun(ctx context.Context, st *store.Store, nodes []*Node, execu
 		if err != nil {
 			return r.failure(n, err)
 		}
-		if err := each(again); err != nil {
-			return err
-		}
+		each(again)
 	}
 	return nil
 }
@@ -68,6 +66,7 @@ func (r *runner) again(ctx context.Context, executor Executor, s *stageRun, noti
 		return nil, err
 	}
 	defer unlock()
+	notify(Event{Addr: n.Addr, Action: "start"})
 	attempt, err := r.st.Scratch(s.key)
 	if err != nil {
 		return nil, err
@@ -100,6 +99,7 @@ func (r *runner) again(ctx context.Context, executor Executor, s *stageRun, noti
 	if again.Outputs, err = attempt.Hash(types); err != nil {
 		return nil, err
 	}
+	notify(Event{Addr: n.Addr, Action: "done", Values: map[string]float64{"seconds": again.Seconds}})
 	if again.Different() == nil {
 		again.Dir = ""
 		return again, os.RemoveAll(attempt.Dir)
