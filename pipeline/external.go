@@ -76,7 +76,7 @@ func (c *Config) identify(x *external) error {
 	default:
 		panic("pipeline: unknown source " + x.file.Source)
 	}
-	digest, size, err := store.HashFile(x.path)
+	digest, size, err := c.hash(x.path)
 	if err != nil {
 		return fmt.Errorf("cannot be read: %w", err)
 	}
@@ -85,6 +85,14 @@ func (c *Config) identify(x *external) error {
 	}
 	x.value = digest.String()
 	return nil
+}
+
+// hash returns the digest and the size of a file.
+func (c *Config) hash(path string) (store.Digest, int64, error) {
+	if c.hashes == nil {
+		return store.HashFile(path)
+	}
+	return c.hashes.File(path)
 }
 
 // otherForm explains a missing file where its folder has one whose name is the same text in another form of Unicode.

@@ -142,7 +142,11 @@ func (g *Graph) Run(ctx context.Context, st *store.Store, o RunOptions, notify f
 			record.Before[n.Addr] = key
 		}
 	}
-	return out, errors.Join(journal.close(), record.write(st))
+	err = errors.Join(journal.close(), record.write(st))
+	if g.config.hashes != nil {
+		err = errors.Join(err, g.config.hashes.Save())
+	}
+	return out, err
 }
 
 // runner is one run in progress: what its stages share.
@@ -158,13 +162,15 @@ type runner struct {
 
 	mu      sync.Mutex // guards what follows
 	notify  func(Event)
-	journal *journal
+	journal *journal // nil: nothing is recorded
 }
 
 func (r *runner) emit(e Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e.Time, e.Pipeline, e.Text = time.Now().UTC(), r.graph.Name, r.graph.config.secrets.mask(e.Text)
-	r.journal.write(e)
+	if r.journal != nil {
+		r.journal.write(e)
+	}
 	r.notify(e)
 }
