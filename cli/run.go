@@ -103,14 +103,8 @@ func (c *command) execute(cmd *cobra.Command, graphs []*pipeline.Graph, f *runFl
 	executors := make([]map[string]pipeline.Executor, len(graphs))
 	for i, g := range graphs {
 		var err error
-		if executors[i], err = g.Executors(); err != nil {
+		if executors[i], err = executorsOf(cmd, g, *f.cores); err != nil {
 			return err
-		}
-		if executors[i]["local"] == nil {
-			executors[i]["local"] = pipeline.NewLocal(0)
-		}
-		if local, ok := executors[i]["local"].(*pipeline.Local); ok && (local.Cores == 0 || cmd.Flags().Changed("jobs")) {
-			local.Cores = *f.cores
 		}
 		if err := g.Fits(executors[i]); err != nil {
 			return err
@@ -196,6 +190,22 @@ func (c *command) runOne(ctx context.Context, g *pipeline.Graph, o pipeline.RunO
 		return exit(exitFailed)
 	}
 	return err
+}
+
+// executorsOf returns what the stages of g run on; this machine with so many cores, unless the file says how many and
+// no flag does.
+func executorsOf(cmd *cobra.Command, g *pipeline.Graph, cores int) (map[string]pipeline.Executor, error) {
+	executors, err := g.Executors()
+	if err != nil {
+		return nil, err
+	}
+	if executors["local"] == nil {
+		executors["local"] = pipeline.NewLocal(0)
+	}
+	if local, ok := executors["local"].(*pipeline.Local); ok && (local.Cores == 0 || cmd.Flags().Changed("jobs")) {
+		local.Cores = cores
+	}
+	return executors, nil
 }
 
 // interruption tells how far a run came that was told to stop.

@@ -19,7 +19,7 @@ import (
 func (c *command) verify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [PIPELINE...]",
-		Short: "Check every byte of the store against its digest, or with --rerun what a stage makes",
+		Short: "Check every byte of the store, or make stages again and compare",
 		Long: `Check every byte of the store against its digest: of all results and objects, or of those that the pipelines named have.
 What is damaged is set aside, so that the next run makes it anew.
 
@@ -161,7 +161,7 @@ func (c *command) verified(found *store.Verification, seconds float64) {
 		fmt.Fprintln(c.stdout)
 	}
 	fmt.Fprintf(c.stdout, "Read %s and %s: %s in %s", count(found.Results, "result"), count(found.Objects, "object"), bytes(found.Bytes), duration(seconds))
-	if seconds > 0 {
+	if seconds >= 0.1 {
 		fmt.Fprintf(c.stdout, ", %s/s", bytes(int64(float64(found.Bytes)/seconds)))
 	}
 	if len(found.Damage) == 0 {
@@ -200,7 +200,7 @@ func (c *command) verifyStages(cmd *cobra.Command, addrs []string, cores int) er
 		if err != nil {
 			return err
 		}
-		executors, err := localExecutors(cmd, g, cores)
+		executors, err := executorsOf(cmd, g, cores)
 		if err != nil {
 			return err
 		}
@@ -235,21 +235,6 @@ func (c *command) verifyStages(cmd *cobra.Command, addrs []string, cores int) er
 		return nil
 	}
 	return exit(exitFailed)
-}
-
-// localExecutors returns what the stages of g run on, here with so many cores.
-func localExecutors(cmd *cobra.Command, g *pipeline.Graph, cores int) (map[string]pipeline.Executor, error) {
-	executors, err := g.Executors()
-	if err != nil {
-		return nil, err
-	}
-	if executors["local"] == nil {
-		executors["local"] = pipeline.NewLocal(0)
-	}
-	if local, ok := executors["local"].(*pipeline.Local); ok && (local.Cores == 0 || cmd.Flags().Changed("jobs")) {
-		local.Cores = cores
-	}
-	return executors, nil
 }
 
 // compared tells how a stage that ran again came out.

@@ -37,12 +37,12 @@ func (g *Graph) Rerun(ctx context.Context, st *store.Store, nodes []*Node, execu
 	if err := g.Fits(executors); err != nil {
 		return err
 	}
-	r := &runner{graph: g, st: st, keepsOut: true, stages: map[*Node]*stageRun{}}
+	r := &runner{graph: g, st: st, keepsOut: true, notify: notify, stages: map[*Node]*stageRun{}}
 	for _, s := range g.Plan(st) {
 		r.stages[s.Node] = &stageRun{node: s.Node, key: s.Key, result: s.Result}
 	}
 	for _, n := range nodes {
-		again, err := r.again(ctx, executors[n.Meta.Executor], r.stages[n], notify)
+		again, err := r.again(ctx, executors[n.Meta.Executor], r.stages[n])
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -54,29 +54,26 @@ func (g *Graph) Rerun(ctx context.Context, st *store.Store, nodes []*Node, execu
 	return nil
 }
 
-func (r *runner) again(ctx context.Context, executor Executor, s *stageRun, notify func(Event)) (*Rerun, error) {
+func (r *runner) again(ctx context.Context, executor Executor, s *stageRun) (*Rerun, error) {
 	n := s.node
 	if s.result == nil {
 		return nil, errors.New("it has no stored result to compare with")
 	}
 	unlock, err := r.st.Lock(ctx, s.key, func() {
-		notify(Event{Addr: n.Addr, Action: "progress", Text: "another process makes it; waiting"})
+		r.emit(Event{Addr: n.Addr, Action: "progress", Text: "another process makes it; waiting"})
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	notify(Event{Addr: n.Addr, Action: "start"})
+	r.emit(Event{Addr: n.Addr, Action: "start"})
 	attempt, err := r.st.Scratch(s.key)
 	if err != nil {
 		return nil, err
 	}
 	file := &lateFile{path: attempt.Log()}
 	log, flush := r.graph.config.secrets.writer(file)
-	t := &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, attempt: attempt,
-		Progress: func(step, total int, values map[string]float64) {
-			notify(Event{Addr: n.Addr, Action: "progress", Step: step, Total: total, Values: values})
-		}}
+	t := &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, Progress: r.progress(s), attempt: attempt}
 	started := time.Now()
 	err = r.stage(ctx, t, s)
 	if err == nil {
@@ -99,7 +96,7 @@ func (r *runner) again(ctx context.Context, executor Executor, s *stageRun, noti
 	if again.Outputs, err = attempt.Hash(types); err != nil {
 		return nil, err
 	}
-	notify(Event{Addr: n.Addr, Action: "done", Values: map[string]float64{"seconds": again.Seconds}})
+	r.emit(Event{Addr: n.Addr, Action: "done", Values: map[string]float64{"seconds": again.Seconds}})
 	if again.Different() == nil {
 		again.Dir = ""
 		return again, os.RemoveAll(attempt.Dir)

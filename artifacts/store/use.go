@@ -79,12 +79,36 @@ func (s *Store) Check(r *Result) (dropped []string, err error) {
 		case errors.Is(err, fs.ErrNotExist) && s.Dropped(b):
 			dropped = append(dropped, name)
 		case errors.Is(err, fs.ErrNotExist):
-			return dropped, fmt.Errorf("output %s is missing: %w", name, err)
+			return dropped, &missingError{name, b, err}
 		default:
 			return dropped, fmt.Errorf("output %s: %w", name, err)
 		}
 	}
 	return dropped, nil
+}
+
+// missingError says which output is not there; err names the file.
+type missingError struct {
+	output string
+	blob   Blob
+	err    error
+}
+
+func (e *missingError) Error() string {
+	if name := filepath.Base(pathOf(e.err)); name != e.blob.Digest.String() {
+		return fmt.Sprintf("output %s is missing in part (object %.12s)", e.output, name)
+	}
+	return fmt.Sprintf("output %s is missing (object %s)", e.output, e.blob.Digest.Short())
+}
+
+func (e *missingError) Unwrap() error { return e.err }
+
+func pathOf(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Path
+	}
+	return ""
 }
 
 // Complete checks that every output of r is there: an error that is fs.ErrNotExist where one is not.
