@@ -302,11 +302,11 @@ func (m metric) change() string {
 		}
 		return strconv.FormatFloat(v, 'f', digits, 64)
 	}
-	sign := "+"
-	if delta < 0 {
-		sign = ""
+	by := text(delta)
+	if !strings.HasPrefix(by, "-") && !strings.HasPrefix(by, "+") {
+		by = "+" + by
 	}
-	return fmt.Sprintf("%s → %s (%s%s)", text(m.Was), text(m.Is), sign, text(delta))
+	return fmt.Sprintf("%s → %s (%s)", text(m.Was), text(m.Is), by)
 }
 
 // details prints in what equal pairs differ, and their metrics one by one.
