@@ -44,7 +44,10 @@ func indexPage(s *pipeline.Schema) string {
 		fmt.Fprintf(&b, "| [%s](%s.md) | %s |\n", k.Name, k.Name, inCell(firstSentence(k.Description)))
 	}
 	fmt.Fprint(&b, "\nWhat every stage takes besides, and what else stands in a file: [blocks](blocks.md). In expressions: [functions](functions.md). In a terminal: [commands](commands.md).\n\n")
-	fmt.Fprint(&b, "On these pages \"—\" marks an attribute that is unset where it is left out. An `integer` is a number without a fraction.\nAn attribute that reads an artifact takes those of the types named, and a `source` is the path of a file or a function such as `gofile(...)`.\n")
+	fmt.Fprint(&b, "On these pages \"—\" marks an attribute that is unset where it is left out. An `integer` is a number without a fraction.\nAn attribute that reads an artifact takes those of the types named, and a `source` is the path of a file or a function such as `gofile(...)`.\n\n")
+	fmt.Fprint(&b, "The JSON of `anneal schema --json` is one document with the members `kinds`, `stage` (what every stage takes), `blocks`, `executors` and `functions`, in an order that stays the same.\n"+
+		"A kind has `attributes`, `blocks`, `outputs` and `examples`; a block `occurs` (`required`; `defaults`: absent, its defaults hold; `optional`; `repeated`), may have a `label`, and has `attributes` and `blocks` of its own.\n"+
+		"An attribute has a `type`, and as they apply `required`, `default` (as HCL writes it), `values` (the words that it takes), `artifacts` (the types that it reads), `points` (whether sweep points of what it reads enter the key) and `unkeyed` (whether it stays out of the key).\n")
 	return b.String()
 }
 
@@ -95,7 +98,7 @@ func bodySection(b *strings.Builder, level int, path string, d pipeline.BodyDoc,
 	}
 	for i, inner := range d.Blocks {
 		if at := blockPath(path, inner); first[i] == "" {
-			fmt.Fprintf(b, "\n%s `%s`\n\n%s.\n", strings.Repeat("#", level), labelled(at, inner), capital(inner.Description))
+			fmt.Fprintf(b, "\n%s `%s`\n\n%s\n", strings.Repeat("#", level), labelled(at, inner), sentence(inner.Description))
 			bodySection(b, level, at, inner.BodyDoc, before)
 		}
 	}
@@ -136,11 +139,16 @@ func inCell(s string) string { return strings.ReplaceAll(s, "|", "\\|") }
 // code marks a literal, for a table's cell too.
 func code(s string) string { return "`" + inCell(s) + "`" }
 
-func capital(s string) string {
+// sentence makes one of a description, which is a phrase.
+func sentence(s string) string {
 	if s == "" {
 		return s
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	s = strings.ToUpper(s[:1]) + s[1:]
+	if !strings.ContainsAny(s[len(s)-1:], ".?!") {
+		s += "."
+	}
+	return s
 }
 
 func blocksPage(s *pipeline.Schema) string {
@@ -163,7 +171,7 @@ func topSection(b *strings.Builder, block pipeline.BlockDoc) {
 	if block.Name == "stage" {
 		form = "KIND \"name\""
 	}
-	fmt.Fprintf(b, "\n## %s\n\n`%s { … }`: %s.\n", block.Name, form, block.Description)
+	fmt.Fprintf(b, "\n## %s\n\n`%s { … }`\n\n%s\n", block.Name, form, sentence(block.Description))
 	bodySection(b, 3, block.Name, block.BodyDoc, new([]said))
 }
 

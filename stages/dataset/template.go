@@ -14,7 +14,7 @@ type Template struct {
 	Prompt   string   `hcl:"prompt,optional" doc:"with {prompt} where the problem goes"`
 	Response string   `hcl:"response,optional" doc:"with {response} where the solution goes; ends with the stop string"`
 	Stop     []string `hcl:"stop,optional" doc:"the one string that ends a response"`
-	Answer   string   `hcl:"answer,optional" values:"all,last_line" doc:"where the answer stands: all of the response, or its last line"`
+	Answer   string   `hcl:"answer,optional" values:"all,last_line" doc:"which part of the response is the answer"`
 }
 
 func defaultTemplate() Template {

@@ -27,7 +27,7 @@ const (
 // same classifier on the passage's bytes, each one's share.
 type Separability struct {
 	Examples    pipeline.Ref `hcl:"examples" artifact:"passages" doc:"with their classes"`
-	Pool        []string     `hcl:"pool,optional" values:"mean,last" doc:"how the states of a passage's positions become one vector: their mean, or the last one"`
+	Pool        []string     `hcl:"pool,optional" values:"mean,last" doc:"how the states of a passage's positions become one vector"`
 	Standardise bool         `hcl:"standardise,optional" doc:"whether features are scaled by the mean and deviation of the training split"`
 }
 

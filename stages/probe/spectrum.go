@@ -30,7 +30,7 @@ const (
 // norm before folded in (diag(γ) before W_Q, W_K and W_V), which is what multiplies normalised states. Rotary positions
 // are left out.
 type Spectrum struct {
-	Matrices  []string `hcl:"matrices,optional" values:"QK,OV" doc:"of a head: QK scores a pair of positions, OV moves content"`
+	Matrices  []string `hcl:"matrices,optional" values:"QK,OV" doc:"of each head; QK scores a pair of positions, OV moves content"`
 	Threshold float64  `hcl:"threshold,optional" doc:"share of the sum of singular values that the pseudo-rank holds, above 0 and at most 1"`
 }
 
