@@ -143,7 +143,7 @@ func (c *command) planSummary(g *pipeline.Graph, steps []pipeline.Step, cores in
 		fmt.Fprintf(c.stdout, "  maybe, once their inputs are known: %s\n", costLine(maybe))
 	}
 	if all := pipeline.CostOf(steps, cores); counts[pipeline.Run] > 0 && run.Seconds > 0 && maybe.Seconds > 0 {
-		fmt.Fprintf(c.stdout, "  at most %s\n", strings.TrimPrefix(estimate(all), "about "))
+		fmt.Fprintf(c.stdout, "  in all at most %s\n", strings.TrimPrefix(estimate(all), "about "))
 	}
 }
 
