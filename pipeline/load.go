@@ -29,6 +29,7 @@ type Config struct {
 	files     map[string]*hcl.File
 	read      []string // the HCL files among them, modules' included
 	kinds     map[string]*Kind
+	shapes    map[string]*shape // of blocks, by kind
 	executors map[string]*ExecutorKind
 
 	functions map[string]function.Function
@@ -62,6 +63,7 @@ func Load(path string, o LoadOptions) (*Config, error) {
 	c := &Config{
 		files:     map[string]*hcl.File{},
 		kinds:     map[string]*Kind{},
+		shapes:    map[string]*shape{},
 		executors: map[string]*ExecutorKind{},
 		bodies:    map[string]*hclsyntax.Block{},
 		settings:  map[string]*hclsyntax.Block{},
@@ -74,6 +76,7 @@ func Load(path string, o LoadOptions) (*Config, error) {
 	}
 	for _, k := range o.Kinds {
 		c.kinds[k.Name] = k
+		c.shapes[k.Name] = shapeOf(structOf(k.New()).Type(), reflect.TypeFor[stageArguments]())
 	}
 	for _, k := range o.Executors {
 		c.executors[k.Name] = k

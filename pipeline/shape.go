@@ -12,7 +12,8 @@ import (
 
 // shape is what a body may say: the names of its attributes and of its blocks.
 type shape struct {
-	attributes map[string]bool // whether required
+	attributes map[string]bool
+	required   []string
 	blocks     map[string]*nested
 }
 
@@ -24,12 +25,15 @@ type nested struct {
 
 // shapeOf returns the shape of bodies that are decoded into structs of these types.
 func shapeOf(types ...reflect.Type) *shape {
-	s := &shape{map[string]bool{}, map[string]*nested{}}
+	s := &shape{attributes: map[string]bool{}, blocks: map[string]*nested{}}
 	for _, t := range types {
 		for _, f := range fieldsOf(t) {
 			switch f.role {
 			case attribute:
-				s.attributes[f.name] = !f.optional
+				s.attributes[f.name] = true
+				if !f.optional {
+					s.required = append(s.required, f.name)
+				}
 			case block:
 				inner := t.FieldByIndex(f.index).Type
 				repeated := inner.Kind() == reflect.Slice
@@ -47,10 +51,12 @@ func shapeOf(types ...reflect.Type) *shape {
 // check reports what a body says that its shape does not have, and what it must say and does not. header is the place of
 // the block that it is of.
 func (s *shape) check(b *hclsyntax.Body, header hcl.Range) (diags hcl.Diagnostics) {
-	known := append(sortedKeys(s.attributes), sortedKeys(s.blocks)...)
+	nearest := func(name string) string {
+		return Nearest(name, append(sortedKeys(s.attributes), sortedKeys(s.blocks)...))
+	}
 	for _, name := range sortedKeys(b.Attributes) {
 		a := b.Attributes[name]
-		if _, ok := s.attributes[name]; ok {
+		if s.attributes[name] {
 			continue
 		}
 		if in, ok := s.blocks[name]; ok {
@@ -61,7 +67,7 @@ func (s *shape) check(b *hclsyntax.Body, header hcl.Range) (diags hcl.Diagnostic
 			diags = append(diags, problem(a.NameRange, "Unsupported argument", "%s is a block: write %s { ... }, without an equals sign.", name, head))
 			continue
 		}
-		diags = append(diags, problem(a.NameRange, "Unsupported argument", "%q is not expected here.%s", name, Nearest(name, known)))
+		diags = append(diags, problem(a.NameRange, "Unsupported argument", "%q is not expected here.%s", name, nearest(name)))
 	}
 	first := map[string]hcl.Range{}
 	for _, in := range b.Blocks {
@@ -70,14 +76,14 @@ func (s *shape) check(b *hclsyntax.Body, header hcl.Range) (diags hcl.Diagnostic
 			diags = append(diags, want.check(in.Body, in.DefRange())...)
 			continue
 		}
-		if _, ok := s.attributes[in.Type]; ok {
+		if s.attributes[in.Type] {
 			diags = append(diags, problem(in.TypeRange, "Unsupported block", "%s takes a value: write %s = ..., with an equals sign.", in.Type, in.Type))
 			continue
 		}
-		diags = append(diags, problem(in.TypeRange, "Unsupported block", "A block named %q is not expected here.%s", in.Type, Nearest(in.Type, known)))
+		diags = append(diags, problem(in.TypeRange, "Unsupported block", "A block named %q is not expected here.%s", in.Type, nearest(in.Type)))
 	}
-	for _, name := range sortedKeys(s.attributes) {
-		if b.Attributes[name] == nil && s.attributes[name] && !slices.ContainsFunc(b.Blocks, func(in *hclsyntax.Block) bool { return in.Type == name }) {
+	for _, name := range s.required {
+		if b.Attributes[name] == nil && !slices.ContainsFunc(b.Blocks, func(in *hclsyntax.Block) bool { return in.Type == name }) {
 			diags = append(diags, problem(header, "Missing value", "%q is required: write %s = ...", name, name))
 		}
 	}

@@ -30,8 +30,7 @@ type stageBlock struct {
 // is wrong with the block, or with what it builds on.
 func (it *item) stage() (cty.Value, []*Node, hcl.Diagnostics) {
 	b := &stageBlock{item: it, kind: it.scope.config().kinds[it.block.Type], ctx: it.context(), varies: map[*hclsyntax.Attribute]bool{}, same: map[*hclsyntax.Attribute]cty.Value{}}
-	shape := shapeOf(structOf(b.kind.New()).Type(), reflect.TypeFor[stageArguments]())
-	diags := shape.check(it.block.Body, it.at)
+	diags := it.scope.config().shapes[it.block.Type].check(it.block.Body, it.at)
 	b.flawed = diags.HasErrors()
 	b.sort(it.block.Body)
 
