@@ -155,22 +155,18 @@ func blocksPage(s *pipeline.Schema) string {
 	var b strings.Builder
 	fmt.Fprint(&b, "# Blocks\n\nWhat stands at the top of a file, and what every stage takes. [Language](../language.md) tells how they work together.\n")
 	for _, block := range append(append([]pipeline.BlockDoc{}, s.Blocks...), s.Stage) {
-		topSection(&b, block)
+		topSection(&b, s.Form(block), block)
 	}
 	if len(s.Executors) > 0 {
 		fmt.Fprint(&b, "\n# Executors\n\nKinds of `executor` blocks, by their labels.\n")
 		for _, e := range s.Executors {
-			topSection(&b, e)
+			topSection(&b, s.Form(e), e)
 		}
 	}
 	return b.String()
 }
 
-func topSection(b *strings.Builder, block pipeline.BlockDoc) {
-	form := labelled(block.Name, block)
-	if block.Name == "stage" {
-		form = "KIND \"name\""
-	}
+func topSection(b *strings.Builder, form string, block pipeline.BlockDoc) {
 	fmt.Fprintf(b, "\n## %s\n\n`%s { … }`\n\n%s\n", block.Name, form, sentence(block.Description))
 	bodySection(b, 3, block.Name, block.BodyDoc, new([]said))
 }

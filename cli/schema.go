@@ -56,7 +56,7 @@ other tools. With a name, it is that one's part of it.`,
 		case *pipeline.KindDoc:
 			p.kind(t, s.Stage.BodyDoc)
 		case *pipeline.BlockDoc:
-			p.topBlock(t)
+			p.topBlock(s.Form(*t), t)
 		case *pipeline.FunctionDoc:
 			p.text(0, p.tint.bold+signature(*t)+p.tint.reset)
 			p.text(2, t.Description)
@@ -207,8 +207,8 @@ func (p *prose) kind(k *pipeline.KindDoc, stage pipeline.BodyDoc) {
 	}
 }
 
-func (p *prose) topBlock(b *pipeline.BlockDoc) {
-	fmt.Fprintln(p.w, p.tint.bold+labelled(b.Name, *b)+" { ... }"+p.tint.reset)
+func (p *prose) topBlock(form string, b *pipeline.BlockDoc) {
+	fmt.Fprintln(p.w, p.tint.bold+form+" { ... }"+p.tint.reset)
 	p.text(2, b.Description)
 	fmt.Fprintln(p.w)
 	p.body(2, "", b.BodyDoc)

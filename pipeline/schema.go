@@ -257,6 +257,19 @@ func examplesOf(src []byte) map[string][]string {
 	return all
 }
 
+// Form returns how a block at the top of a file, or of a stage or an executor, begins: variable "name".
+func (s *Schema) Form(b BlockDoc) string {
+	switch {
+	case b.Name == s.Stage.Name:
+		return `KIND "name"`
+	case slices.ContainsFunc(s.Executors, func(e BlockDoc) bool { return e.Name == b.Name }):
+		return fmt.Sprintf("executor %q", b.Name)
+	case b.Label != "":
+		return fmt.Sprintf("%s %q", b.Name, b.Label)
+	}
+	return b.Name
+}
+
 // Blocks lists the stage blocks of a pipeline, kind.name each, in the order of the file. It decodes nothing.
 func (c *Config) Blocks(pipeline string) []string {
 	var names []string
