@@ -23,8 +23,8 @@ func (c *command) verify() *cobra.Command {
 		Long: `Check every byte of the store against its digest: of all results and objects, or of those that the pipelines named have.
 What is damaged is set aside, so that the next run makes it anew.
 
-With --rerun, stages run again in folders beside the store, and what they make is compared with what is stored. Nothing of
-the store changes.
+With --rerun, stages run again in folders beside the store, and what they make is compared with what is stored. The store
+stays as it is, but for dropped artifacts that they read: those are made again.
 
 Exit 1 if anything is damaged, missing or different.`,
 		Args: cobra.ArbitraryArgs,

@@ -192,7 +192,7 @@ func (r *runner) stage(ctx context.Context, t *Task, s *stageRun) error {
 		b := producer.result.Outputs[ref.Output]
 		path := filepath.Join(t.attempt.In(), strconv.Itoa(len(t.inputs)))
 		err := r.st.Stage(b, path)
-		if err != nil && !r.keepsOut {
+		if err != nil && (!r.keepsOut || r.st.Dropped(b)) {
 			if err = r.restore(ctx, producer, b, err); err == nil {
 				if err = os.RemoveAll(path); err == nil {
 					err = r.st.Stage(b, path)

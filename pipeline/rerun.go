@@ -32,14 +32,19 @@ func (r *Rerun) Different() []string {
 }
 
 // Rerun runs stages of g again that are stored, one after the other, in folders beside the store, and hands on how each
-// came out. Nothing of the store changes. The error of a stage that fails, or cannot run, names it.
+// came out. The store stays as it is, but for dropped artifacts that they read: those are made again. The error of a stage
+// that fails, or cannot run, names it.
 func (g *Graph) Rerun(ctx context.Context, st *store.Store, nodes []*Node, executors map[string]Executor, notify func(Event), each func(*Rerun)) error {
 	if err := g.Fits(executors); err != nil {
 		return err
 	}
-	r := &runner{graph: g, st: st, keepsOut: true, notify: notify, stages: map[*Node]*stageRun{}}
+	r := &runner{graph: g, st: st, options: RunOptions{Executors: executors}, keepsOut: true, notify: notify,
+		commit: make(chan struct{}, commitsAtOnce), stages: map[*Node]*stageRun{}}
 	for _, s := range g.Plan(st) {
 		r.stages[s.Node] = &stageRun{node: s.Node, key: s.Key, result: s.Result}
+		if s.Result != nil {
+			r.stages[s.Node].facts = s.Result.Key
+		}
 	}
 	for _, n := range nodes {
 		again, err := r.again(ctx, executors[n.Meta.Executor], r.stages[n])

@@ -158,7 +158,7 @@ type runner struct {
 	commit  chan struct{} // holds a token for each stage that is being recorded
 	stages  map[*Node]*stageRun
 
-	keepsOut bool // of the store: nothing that is missing there is made
+	keepsOut bool // of the store: nothing that is missing there is made, but what was dropped
 
 	mu      sync.Mutex // guards what follows
 	notify  func(Event)
