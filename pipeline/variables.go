@@ -326,12 +326,12 @@ func prefixed(prefix string, names []string) []string {
 	return all
 }
 
-// VariableValues returns the values of the variables at the top of the files, as HCL writes them.
+// VariableValues returns the values of the variables at the top of the files, as HCL writes them, without secrets.
 func (c *Config) VariableValues() map[string]string {
 	all := map[string]string{}
 	for name, v := range c.vars {
 		if v.IsWhollyKnown() {
-			all[name] = string(hclwrite.TokensForValue(v).Bytes())
+			all[name] = c.secrets.mask(string(hclwrite.TokensForValue(v).Bytes()))
 		}
 	}
 	return all
