@@ -244,7 +244,7 @@ func (w *sweep) list() error {
 		if err != nil {
 			return err
 		}
-		if d, err := ParseDigest(e.Name()); err == nil {
+		if d, err := ParseDigest(e.Name()); err == nil && path == w.store.object(d) {
 			w.objects[d] = object{info.Size(), changed(info)}
 		} else if strings.HasSuffix(path, markerSuffix) {
 			w.markers = append(w.markers, path)
@@ -421,7 +421,7 @@ func removeFile(path string) error {
 	return nil
 }
 
-// shards calls each for every file of a folder that is spread over 256.
+// shards calls each for every file of a folder that is spread over 256, and for files that stand beside those.
 func (s *Store) shards(folder string, each func(path string, e fs.DirEntry) error) error {
 	root := filepath.Join(s.dir, folder)
 	shards, err := os.ReadDir(root)
@@ -432,6 +432,12 @@ func (s *Store) shards(folder string, each func(path string, e fs.DirEntry) erro
 		return err
 	}
 	for _, shard := range shards {
+		if !shard.IsDir() {
+			if err := each(filepath.Join(root, shard.Name()), shard); err != nil {
+				return err
+			}
+			continue
+		}
 		entries, err := os.ReadDir(filepath.Join(root, shard.Name()))
 		if err != nil {
 			return err
