@@ -17,18 +17,23 @@ type Limited interface {
 // Fits checks that every stage has an executor that could ever run it. The error is an *InvalidError.
 func (g *Graph) Fits(executors map[string]Executor) error {
 	var diags hcl.Diagnostics
+	budgets := map[string]Resources{}
+	for _, name := range sortedKeys(executors) {
+		if limited, ok := executors[name].(Limited); ok {
+			budgets[name] = limited.Budget()
+		}
+	}
 	for _, n := range g.Nodes {
 		name := n.Meta.Executor
-		executor := executors[name]
-		if executor == nil {
+		if executors[name] == nil {
 			diags = append(diags, n.problem(n.where("executor"), "No such executor", "executor %q is not declared.%s", name, Nearest(name, sortedKeys(executors))))
 			continue
 		}
-		limited, ok := executor.(Limited)
-		if !ok {
+		b, limited := budgets[name]
+		if !limited {
 			continue
 		}
-		b, need := limited.Budget(), n.Meta.Resources
+		need := n.Meta.Resources
 		if need.Cores > b.Cores {
 			diags = append(diags, n.problem(n.where("resources.cores"), "A stage never fits", "resources.cores is %d, and executor %q has %d: ask for fewer, or give it more with --jobs or cores.", need.Cores, name, b.Cores))
 		}
