@@ -8,9 +8,9 @@ type fileBlocks struct {
 	Variables []variableArguments `hcl:"variable,block" doc:"a value that the command line, a file of variables or the environment may set: var.name"`
 	Locals    []localsArguments   `hcl:"locals,block" doc:"named expressions, name = value, read as local.name; may stand in a pipeline too"`
 	Pipelines []pipelineArguments `hcl:"pipeline,block" doc:"stages that run together: blocks kind \"name\" { ... }, and locals"`
-	Modules   []moduleArguments   `hcl:"module,block" doc:"another folder of files, whose variables are set here and whose outputs are read as module.name.output"`
+	Modules   []moduleArguments   `hcl:"module,block" doc:"in a pipeline or a module: the stages of another folder, whose variables are set here and whose outputs are read as module.name.output"`
 	Executors []executorArguments `hcl:"executor,block" doc:"settings of a place to run stages at; its label is the kind of executor"`
-	Outputs   []outputArguments   `hcl:"output,block" doc:"a value that users of the folder, as a module, can read"`
+	Outputs   []outputArguments   `hcl:"output,block" doc:"at the top of a module's files: a value that its user reads as module.name.output"`
 }
 
 type variableArguments struct {
