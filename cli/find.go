@@ -16,8 +16,9 @@ import (
 
 // found is a node that an address names, and what a run would do about it.
 type found struct {
-	graph *pipeline.Graph
-	step  pipeline.Step
+	graph  *pipeline.Graph
+	step   pipeline.Step
+	causes []string // why inputs that the step waits for would change
 }
 
 // find returns the nodes that addr names: PIPELINE/ADDR, or ADDR where one pipeline has it. kind.name means every
@@ -48,12 +49,39 @@ func (c *command) steps(g *pipeline.Graph, nodes []*pipeline.Node) ([]found, err
 		return nil, usagef("%w", err)
 	}
 	var all []found
+	causes := map[*pipeline.Node][]string{} // why what a node leaves may change, itself among the reasons
 	for _, s := range part.Plan(c.store()) {
+		var since []string
+		for _, in := range s.Node.Inputs() {
+			for _, cause := range causes[in.Node] {
+				if !slices.Contains(since, cause) {
+					since = append(since, cause)
+				}
+			}
+		}
 		if wanted[s.Node] {
-			all = append(all, found{g, s})
+			all = append(all, found{g, s, since})
+		}
+		if own := ownReasons(s); own != "" && !slices.Contains(since, s.Node.Block+": "+own) {
+			since = append(since[:len(since):len(since)], s.Node.Block+": "+own)
+		}
+		if s.Do != pipeline.Cached {
+			causes[s.Node] = since
 		}
 	}
 	return all, nil
+}
+
+// ownReasons are those for which s would run if all that it waits for came out as before, "" where there are none.
+func ownReasons(s pipeline.Step) string {
+	if s.Do == pipeline.Cached {
+		return ""
+	}
+	why := slices.DeleteFunc(slices.Clone(s.Why), func(w string) bool { return strings.HasPrefix(w, pipeline.WaitsFor) })
+	if len(why) < len(s.Why) && len(why) == 1 && (why[0] == "never run" || why[0] == "new point") {
+		return "" // so is what it waits for
+	}
+	return strings.Join(why, ", ")
 }
 
 func blocksOf(nodes []*pipeline.Node) []string {
@@ -117,6 +145,7 @@ type named struct {
 	node     *pipeline.Node
 	do       string // what a run would do about the node
 	why      []string
+	causes   []string // why what it waits for would change
 }
 
 // title is what a list calls n.
@@ -234,7 +263,7 @@ func (c *command) byAddr(st *store.Store, addr string) ([]*named, error) {
 	var all []*named
 	for _, f := range steps {
 		s := f.step
-		all = append(all, &named{pipeline: g.Name, addr: s.Node.Addr, point: s.Node.Point, key: s.Key, result: s.Result, node: s.Node, do: s.Do, why: s.Why})
+		all = append(all, &named{pipeline: g.Name, addr: s.Node.Addr, point: s.Node.Point, key: s.Key, result: s.Result, node: s.Node, do: s.Do, why: s.Why, causes: f.causes})
 	}
 	return all, nil
 }

@@ -197,7 +197,8 @@ func planLines(steps []pipeline.Step) []planLine {
 // groupFrom is how many steps of a block have to say the same to share a line.
 const groupFrom = 9
 
-var inBrackets = regexp.MustCompile(`\[[^\]]*\]`)
+// inBrackets finds points, and no lists.
+var inBrackets = regexp.MustCompile(`\[[^\[\]]*=[^\]]*\]`)
 
 // grouped puts steps of one block that do the same for the same reasons, but for the points that these name, on one
 // line where they are many.

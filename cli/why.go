@@ -138,17 +138,22 @@ func (a *account) now() []string {
 	for _, w := range a.why {
 		lines = append(lines, "  "+w)
 	}
+	for _, cause := range a.causes {
+		lines = append(lines, "  since "+cause)
+	}
 	return lines
 }
 
-// printAccounts prints a paragraph a stage; instances of which all is equal share one.
+func (a *account) text() string { return "  " + strings.Join(append(a.past(), a.now()...), "\n  ") }
+
+// printAccounts prints a paragraph a stage; instances of which all is equal but for points that reasons name share one.
 func (c *command) printAccounts(all []*account) {
 	tint := palette(c.color(c.stdout))
 	var order []string
 	alike := map[string][]*account{}
 	for _, a := range all {
 		block, _, _ := strings.Cut(a.title(), "[")
-		text := block + "\x00  " + strings.Join(append(a.past(), a.now()...), "\n  ")
+		text := block + "\x00" + inBrackets.ReplaceAllString(a.text(), "[…]")
 		if alike[text] == nil {
 			order = append(order, text)
 		}
@@ -161,6 +166,9 @@ func (c *command) printAccounts(all []*account) {
 		of := alike[text]
 		block, said, _ := strings.Cut(text, "\x00")
 		title := of[0].title()
+		if len(of) == 1 {
+			said = of[0].text()
+		}
 		if len(of) > 1 {
 			var points []string
 			for _, a := range of[:min(3, len(of))] {
@@ -200,6 +208,7 @@ type accountJSON struct {
 	Last     *lastJSON `json:"last,omitempty"`
 	Do       string    `json:"do,omitempty"`
 	Why      []string  `json:"why"`
+	Since    []string  `json:"since,omitempty"` // why inputs that it waits for would change
 }
 
 // lastJSON is when and why a stage ran last.
@@ -213,7 +222,7 @@ type lastJSON struct {
 }
 
 func (a *account) json() accountJSON {
-	line := accountJSON{Pipeline: a.pipeline, Addr: a.addr, Do: a.do, Why: append([]string{}, a.named.why...)}
+	line := accountJSON{Pipeline: a.pipeline, Addr: a.addr, Do: a.do, Why: append([]string{}, a.named.why...), Since: a.causes}
 	if !a.key.IsZero() {
 		line.Key = a.key.String()
 	}

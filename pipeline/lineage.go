@@ -17,7 +17,7 @@ func Match(graphs []*Graph, pattern string) (map[*Node]bool, error) {
 	return match(graphs, "", []string{pattern})
 }
 
-// Match returns the addresses of results of the run, of this or an earlier one, that a pattern names, in their order.
+// Match returns the addresses of results of the run, of this or an earlier one, that a pattern names, sorted by their points.
 func (r *Record) Match(pattern string) ([]string, error) {
 	g := &Graph{Name: r.Pipeline}
 	for addr := range r.Reached() {
@@ -32,6 +32,7 @@ func (r *Record) Match(pattern string) ([]string, error) {
 	for _, n := range nodes {
 		addrs = append(addrs, n.Addr)
 	}
+	SortAddrs(addrs)
 	return addrs, err
 }
 
