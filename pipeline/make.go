@@ -35,8 +35,9 @@ func (r *runner) make(ctx context.Context, executor Executor, s *stageRun, free 
 		return nil, false, err
 	}
 	defer unlock()
-	if res, _ := lookup(r.st, s.key); res != nil && (!n.replace || s.result != nil) && r.st.Complete(res) == nil {
-		return res, true, nil
+	before, _ := lookup(r.st, s.key)
+	if before != nil && (!n.replace || s.result != nil) && r.st.Complete(before) == nil {
+		return before, true, nil
 	}
 	r.emit(Event{Addr: n.Addr, Action: "start", Values: expectation(s.expected)})
 	attempt, err := r.st.Attempt(s.key)
@@ -77,9 +78,26 @@ func (r *runner) make(ctx context.Context, executor Executor, s *stageRun, free 
 		<-r.commit
 	}
 	if err != nil {
-		return nil, false, &loggedError{attempt.Log(), errors.Join(err, attempt.Abandon())}
+		return nil, false, &loggedError{attempt.Log(), attempt.Abandon(err)}
+	}
+	if others := otherOutputs(before, res); n.replace && others != nil {
+		r.emit(Event{Addr: n.Addr, Action: "progress", Text: "made anew, and not equal to before: " + strings.Join(others, ", ")})
 	}
 	return res, false, nil
+}
+
+// otherOutputs lists the outputs whose bytes are not those of an earlier result of the same key.
+func otherOutputs(before, now *store.Result) []string {
+	if before == nil {
+		return nil
+	}
+	var others []string
+	for _, name := range sortedKeys(now.Outputs) {
+		if was, is := before.Outputs[name].Digest, now.Outputs[name].Digest; was != is {
+			others = append(others, fmt.Sprintf("%s is %s, was %s", name, is.Short(), was.Short()))
+		}
+	}
+	return others
 }
 
 func expectation(seconds float64) map[string]float64 {
@@ -151,7 +169,10 @@ func (r *runner) failure(n *Node, err error) *StageError {
 	e := &StageError{Addr: n.Addr, Err: err}
 	var logged *loggedError
 	if errors.As(err, &logged) {
-		e.Log, e.Err = logged.path, logged.err
+		e.Err = logged.err
+		if _, err := os.Stat(logged.path); err == nil {
+			e.Log = logged.path
+		}
 	}
 	if blames(e.Err) {
 		errors.As(invalid(r.graph.config.files, n.blame("A stage failed", e.Err)), &e.diags)

@@ -91,7 +91,7 @@ func (r *runner) again(ctx context.Context, executor Executor, s *stageRun) (*Re
 		err = closed
 	}
 	if err != nil {
-		return nil, &loggedError{attempt.Log(), errors.Join(err, attempt.Abandon())}
+		return nil, &loggedError{attempt.Log(), attempt.Abandon(err)}
 	}
 	again := &Rerun{Node: n, Key: s.key, Result: s.result, Seconds: time.Since(started).Seconds(), Dir: attempt.Dir}
 	types := map[string]string{}

@@ -94,9 +94,13 @@ func (a *Attempt) In() string { return filepath.Join(a.Dir, "in") }
 // Out is the path at which the output name is to be written, as a file or as a folder.
 func (a *Attempt) Out(name string) string { return filepath.Join(a.Dir, "out", name) }
 
-// Abandon leaves only the log of an attempt that failed.
-func (a *Attempt) Abandon() error {
-	return errors.Join(os.RemoveAll(a.In()), os.RemoveAll(filepath.Join(a.Dir, "out")), a.lost())
+// Abandon leaves only the log of an attempt that failed, and returns why: cause, unless the attempt's folder has gone,
+// which explains whatever went wrong in it.
+func (a *Attempt) Abandon(cause error) error {
+	if err := a.lost(); err != nil {
+		return err
+	}
+	return errors.Join(cause, os.RemoveAll(a.In()), os.RemoveAll(filepath.Join(a.Dir, "out")))
 }
 
 // lost reports that the attempt's folder has gone.
@@ -127,7 +131,10 @@ func (a *Attempt) Commit(facts []Fact, types map[string]string, made Made) (*Res
 		return nil, err
 	}
 	r := &Result{Key: facts, Outputs: outputs, Made: made}
-	if info, err := os.Stat(a.Log()); err == nil && info.Size() > 0 {
+	stored := r
+	if before, err := a.store.Result(a.key); err == nil && !a.Replace && maps.Equal(before.Outputs, outputs) {
+		stored = before // what was lost or dropped is back: the store goes on telling how it was made at first
+	} else if info, err := os.Stat(a.Log()); err == nil && info.Size() > 0 {
 		kept := a.Log() + ".kept" // a second name: should the commit fail, the log stays where people are told to look
 		if err := link(a.Log(), kept); err != nil {
 			return nil, err
@@ -139,7 +146,7 @@ func (a *Attempt) Commit(facts []Fact, types map[string]string, made Made) (*Res
 		r.Made.Log = &b
 	}
 	scratch := filepath.Join(a.Dir, "result")
-	if err := a.store.write(scratch, r.encode(), 0o666); err != nil {
+	if err := a.store.write(scratch, stored.encode(), 0o666); err != nil {
 		return nil, err
 	}
 	if err := in.place(move{scratch, a.store.resultPath(a.key)}); err != nil {
@@ -167,7 +174,7 @@ const manifestSuffix = ".manifest"
 type intake struct {
 	store *Store
 	moves []move
-	trees []Digest
+	blobs []Digest
 }
 
 // take hashes the file or folder at path, of which every file is to become an object.
@@ -178,6 +185,7 @@ func (in *intake) take(path, kind string) (Blob, error) {
 	}
 	if !info.IsDir() {
 		d, size, err := in.file(path, info)
+		in.blobs = append(in.blobs, d)
 		return Blob{Digest: d, Size: size, Type: kind}, err
 	}
 	var entries []entry
@@ -213,7 +221,7 @@ func (in *intake) take(path, kind string) (Blob, error) {
 		return Blob{}, err
 	}
 	d, _, err := in.file(list, info)
-	in.trees = append(in.trees, d)
+	in.blobs = append(in.blobs, d)
 	return Blob{Digest: d, Size: total, Type: kind, Tree: true}, err
 }
 
@@ -248,7 +256,7 @@ func (in *intake) place(result move) error {
 		return err
 	}
 	defer unlock()
-	for _, d := range in.trees { // dropped once, and back now
+	for _, d := range in.blobs { // dropped once, and back now
 		if err := os.Remove(s.marker(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -98,7 +98,7 @@ func TestStoreIsGone(t *testing.T) {
 	if _, err := a.Commit(facts, map[string]string{"a": "text"}, Made{}); err == nil || !strings.Contains(err.Error(), "or the whole store, while the stage ran") {
 		t.Errorf("a commit to a store that is gone: %v", err)
 	}
-	if err := a.Abandon(); err == nil || !strings.Contains(err.Error(), "is gone") {
+	if err := a.Abandon(errors.New("no such file")); err == nil || !strings.Contains(err.Error(), "is gone") {
 		t.Errorf("an attempt in a store that is gone: %v", err)
 	}
 }
