@@ -20,7 +20,7 @@ type candidates struct {
 
 type candidate struct {
 	*stored
-	point string // in brackets; of one that is compared by its facts alone ""
+	point string // in brackets; "" of one that has none, or that is compared by its facts alone
 }
 
 type column struct {
@@ -37,7 +37,7 @@ const (
 	coordinateWeight = 1
 )
 
-// vanished lists by block the points that the newest run had and the graph has no longer.
+// vanished lists by block the instances that the newest run had and the graph has no longer.
 func (p *planner) vanished() map[string]*candidates {
 	if p.gone != nil {
 		return p.gone
@@ -49,7 +49,7 @@ func (p *planner) vanished() map[string]*candidates {
 	var addrs []string
 	keys := p.keys()
 	for _, addr := range sortedKeys(keys) {
-		if !here[addr] && strings.Contains(addr, "[") {
+		if !here[addr] {
 			addrs = append(addrs, addr)
 		}
 	}
@@ -64,11 +64,14 @@ func (p *planner) vanished() map[string]*candidates {
 		if results[i] == nil {
 			continue
 		}
-		block, point, _ := strings.Cut(addr, "[")
+		block, point := addr, ""
+		if i := strings.IndexByte(addr, '['); i >= 0 {
+			block, point = addr[:i], addr[i:]
+		}
 		if p.gone[block] == nil {
 			p.gone[block] = &candidates{}
 		}
-		p.gone[block].rows = append(p.gone[block].rows, candidate{results[i], "[" + point})
+		p.gone[block].rows = append(p.gone[block].rows, candidate{results[i], point})
 	}
 	for _, c := range p.gone {
 		c.index()

@@ -1,7 +1,10 @@
 package pipeline_test
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,4 +139,56 @@ func TestSelectedPlan(t *testing.T) {
 	expect(t, planned(more, pipeline.Selection{Target: []string{"word.w[weight=2]"}}), "run word.w[weight=2]: new point\n")
 	expect(t, planned(sweep, pipeline.Selection{Target: []string{"upper.u[weight=1]"}, Replace: []string{"word.w[weight=1]"}}),
 		"run word.w[weight=1]: asked for by --replace\nmaybe upper.u[weight=1]: waits for word.w[weight=1]\n")
+}
+
+// unsteady leaves other bytes each time, as no stage should.
+type unsteady struct {
+	Steady bool `hcl:"steady,optional"`
+	times  *int
+}
+
+func (u *unsteady) Outputs() []pipeline.Output { return []pipeline.Output{{Name: "out", Type: "text"}} }
+
+func (u *unsteady) Run(ctx context.Context, t *pipeline.Task) error {
+	if u.Steady {
+		return os.WriteFile(t.Output("out"), nil, 0o666)
+	}
+	*u.times++
+	return os.WriteFile(t.Output("out"), []byte(fmt.Sprint(*u.times)), 0o666)
+}
+
+// TestReplaceTellsOtherBytes: what is made anew replaces what was stored, and a run says so where the two are not equal.
+func TestReplaceTellsOtherBytes(t *testing.T) {
+	times := 0
+	kinds := []*pipeline.Kind{{Name: "unsteady", Version: 1, New: func() pipeline.Stage { return &unsteady{times: &times} }}}
+	s := newStudy(t)
+	said := func(selection pipeline.Selection) string {
+		t.Helper()
+		g, err := s.loadKinds("unsteady \"u\" {}\nunsteady \"v\" {\n  steady = true\n}", kinds).Select(selection)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		_, err = g.Run(t.Context(), s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(e pipeline.Event) {
+			if e.Action == "done" || e.Action == "cached" || e.Text != "" {
+				lines = append(lines, strings.TrimSpace(e.Action+" "+e.Addr+" "+e.Text))
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(lines)
+		return strings.Join(lines, "\n")
+	}
+	said(pipeline.Selection{})
+	first := s.loadKinds("unsteady \"u\" {}", kinds).Plan(s.st)[0].Result.Outputs["out"].Digest
+	got := said(pipeline.Selection{Replace: []string{"unsteady.u", "unsteady.v"}})
+	now := s.loadKinds("unsteady \"u\" {}", kinds).Plan(s.st)[0].Result.Outputs["out"].Digest
+	want := "progress unsteady.u made anew, and not equal to before: out is " + now.Short() + ", was " + first.Short()
+	if now == first || !strings.Contains(got, want) {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	if strings.Contains(got, "unsteady.v made anew") || !strings.Contains(got, "done unsteady.v") {
+		t.Errorf("of equal bytes it says:\n%s", got)
+	}
 }

@@ -23,10 +23,10 @@ func (p *planner) reasons(n *Node, f *finding) []string {
 			why = []string{"its facts changed"}
 		}
 	case hasFailed:
-	case n.Point == nil || p.keys() == nil:
+	case p.keys() == nil:
 		why = []string{"never run"}
 	default:
-		why = p.newPoint(n, f)
+		why = p.newAddress(n, f)
 	}
 	if hasFailed {
 		why = append(why, strings.TrimSuffix("failed last time: "+failed, ": "))
@@ -73,18 +73,30 @@ func (p *planner) failures() map[string]string {
 	return p.fails
 }
 
-// newPoint compares n with the point of its block that differs least of those that the newest run had and the graph has no
-// longer.
-func (p *planner) newPoint(n *Node, f *finding) []string {
+// newAddress compares n with the instance of its block that differs least of those that the newest run had and the graph
+// has no longer.
+func (p *planner) newAddress(n *Node, f *finding) []string {
+	what := "new point"
 	nearest := p.vanished()[n.Block].nearest(n.Point, f.facts, len(f.waiting) == 0)
-	if nearest == nil {
-		return []string{"new point"}
+	if n.Point == nil {
+		if nearest == nil {
+			return []string{"never run"}
+		}
+		what = "no longer swept"
 	}
+	if nearest == nil {
+		return []string{what}
+	}
+	against := nearest.point
+	if against == "" {
+		against = "the stage without for_each"
+	}
+	what += "; against " + against
 	changes := p.changes(n, nearest.facts, f)
 	if len(changes) == 0 {
-		return []string{"new point; against " + nearest.point}
+		return []string{what}
 	}
-	changes[0] = "new point; against " + nearest.point + ": " + changes[0]
+	changes[0] = what + ": " + changes[0]
 	return changes
 }
 

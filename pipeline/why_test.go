@@ -80,6 +80,8 @@ upper "u" {
 		"no files any more":     {two + "\nword \"f\" {\nfile = [\"f.txt\"]\nweight = 3\n}", two + "\nword \"f\" {\nweight = 3\n}", nil, []string{"run word.f: file: 1 → 0 files\n"}},
 		"another block":         {two, two + "\nword \"v\" {\ntext = \"v\"\n}\nupper \"v\" {\nfrom = word.v.out\n}", nil, []string{"run word.v: never run\n", "maybe upper.v: never run; waits for word.v\n"}},
 		"another name":          {two, strings.ReplaceAll(strings.Replace(two, `word "w"`, `word "x"`, 1), "word.w", "word.x"), nil, []string{"cached word.x:\n", "cached upper.u:\n"}},
+		"swept from now on":     {two, "word \"w\" {\nfor_each = grid({ n = [1, 2] })\ntext = \"a b${each.value.n}\"\n}", nil, []string{"run word.w[n=1]: new point; against the stage without for_each: text: a b → a b1\n"}},
+		"swept no longer":       {table("one"), "word \"w\" {\ntext = \"c\"\n}\ncollect \"c\" {\ntable \"one\" { from = [word.w.out] }\n}", nil, []string{"run word.w: no longer swept; against [task=a]: text: a → c\n"}},
 		"table added":           {table("one"), table("one", "two"), nil, []string{"run collect.c: table \"two\": block added\n"}},
 		"table removed":         {table("one", "two"), table("one"), nil, []string{"run collect.c: table \"two\": block removed\n"}},
 		"tables renamed":        {table("one"), table("uno"), nil, []string{"run collect.c: table \"uno\": block added; table \"one\": block removed\n"}},
