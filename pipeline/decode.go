@@ -84,14 +84,25 @@ func refuse(at hcl.Range, name string, secrets []string) *hcl.Diagnostic {
 	return problem(at, "A secret out of place", "%s comes from %s, and what the environment holds must not reach keys or results. If it is no secret, declare a variable, which ANNEAL_VAR_name in the environment sets.", name, envCalls(secrets))
 }
 
+// leaveOut makes what holds without a block of its defaults: those of an empty one, or nothing where it is optional.
+func leaveOut(v reflect.Value) {
+	if v.Kind() == reflect.Pointer {
+		v.SetZero()
+		return
+	}
+	for _, f := range fieldsOf(v.Type()) {
+		if inner := v.FieldByIndex(f.index); f.role == block && inner.Kind() != reflect.Slice {
+			leaveOut(inner)
+		}
+	}
+}
+
 // blocks decodes the blocks of one type into the field v: a struct, a pointer to one, or a slice of them.
 func (d *decoder) blocks(body *hclsyntax.Body, name string, v reflect.Value, path string) (diags hcl.Diagnostics) {
 	if v.Kind() != reflect.Slice {
 		i := slices.IndexFunc(body.Blocks, func(b *hclsyntax.Block) bool { return b.Type == name })
 		if i < 0 {
-			if v.Kind() == reflect.Pointer {
-				v.SetZero()
-			}
+			leaveOut(v)
 			return nil
 		}
 		if v.Kind() == reflect.Pointer {

@@ -194,13 +194,7 @@ func (w *blockWriter) defaults(def reflect.Value) {
 			w.defaults(v)
 			w.mean.WriteString("}")
 		case f.role == block:
-			// New fills optional blocks in blocks that are always there, so one of them is there.
-			fmt.Fprintf(&w.mean, "%q:{", f.name)
-			if v.Kind() == reflect.Pointer && !v.IsNil() {
-				w.mean.WriteString("there:")
-				w.defaults(v.Elem())
-			}
-			w.mean.WriteString("}")
+			fmt.Fprintf(&w.mean, "%q:{}", f.name)
 		case f.role == attribute && !f.unkeyed:
 			_, meaning := say(v)
 			fmt.Fprintf(&w.mean, "%q:%q,", f.name, meaning)
@@ -371,6 +365,8 @@ func TestKeysTellApart(t *testing.T) {
 		"outside, in an optional":  {"maybe {}", "maybe {\nfree = 3\n}", true},
 		"an optional block's own":  {"maybe {}", "maybe {\nrates = [0.1]\n}", true},
 		"absent and empty":         {"", "maybe {}", false},
+		"absent, but always there": {"", "inner {}", true},
+		"an optional one in it":    {"inner {}", "inner {\ndeep {}\n}", false},
 		"default of a named block": {`named "a" {}`, "named \"a\" {\nreal = 2\n}", true},
 	} {
 		g := decodeEvery(t, "every \"a\" {\n"+c.a+"\n}\nevery \"b\" {\n"+c.b+"\n}")
