@@ -13,6 +13,13 @@ import (
 // flags that there are.
 func TestHelp(t *testing.T) {
 	root := (&command{stdout: io.Discard, stderr: io.Discard}).commands()
+	for _, g := range groups {
+		for _, name := range g.commands {
+			if cmd, _, err := root.Find([]string{name}); err != nil || cmd == root {
+				t.Errorf("%s has a heading, and is no command", name)
+			}
+		}
+	}
 	for _, cmd := range root.Commands() {
 		if cmd.GroupID == "" {
 			t.Errorf("%s has no heading: name it in groups", cmd.Name())
