@@ -71,4 +71,9 @@ p: 1 accepted, 1 left.
 	write(blocks)
 	says(anneal(2, 0, "accept", "note.b", "--reason", "likewise", "--json"), `"addr":"note.b","action":"accepted","from":"`)
 	says(anneal(2, 0, "plan"), "nothing to do, all 2 stages cached")
+	says(anneal(2, 0, "why", "note.a"), "its result was accepted 20")
+	tree := anneal(2, 0, "lineage", "note.b")
+	says(tree, ": likewise\n")
+	says(tree, ": only comments moved\n")
+	says(anneal(2, 0, "lineage", "note.b", "--json"), `"accepted":{"from":"`)
 }

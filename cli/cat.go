@@ -156,7 +156,7 @@ func (h *head) one(a artifact, path string) error {
 	case "vocabulary":
 		return h.vocabulary(path)
 	case "weights":
-		return h.weights(path)
+		return h.weights(a.name, path)
 	}
 	if a.blob.Tree {
 		return h.files(path)
@@ -444,7 +444,7 @@ type tensor struct {
 	Norm  float64 `json:"norm"` // Euclidean
 }
 
-func (h *head) weights(dir string) error {
+func (h *head) weights(name, dir string) error {
 	w, err := artifacts.OpenWeights(dir)
 	if err != nil {
 		return err
@@ -472,11 +472,12 @@ func (h *head) weights(dir string) error {
 			ValidationLoss *float64 `json:"validation_loss"`
 		}
 		line := struct {
+			Artifact   string          `json:"artifact"`
 			Model      artifacts.Model `json:"model"`
 			Parameters int             `json:"parameters"`
 			Saves      []save          `json:"saves"`
 			Tensors    []tensor        `json:"tensors"` // of the last save point
-		}{w.Model, values, nil, tensors}
+		}{name, w.Model, values, nil, tensors}
 		for _, s := range w.Saves {
 			line.Saves = append(line.Saves, save{s.Step, s.Tokens, s.TrainLoss, s.ValidationLoss})
 		}

@@ -278,23 +278,47 @@ func (c *command) ofOlderRun(st *store.Store, addr string) []*named {
 	return nil
 }
 
-// ofRun returns what RUN:ADDR names, where RUN may stand behind PIPELINE/ as the address may.
+// ofRun returns what RUN:ADDR names. Of a run that the words last~1 name it is the newest of a pipeline that has the
+// address.
 func (c *command) ofRun(st *store.Store, run, arg string) ([]*named, error) {
-	name := ""
+	var pipelines []string
 	if p, _, ok := strings.Cut(arg, "/"); ok {
-		name = p
-	}
-	r, err := pipeline.FindRun(st, name, run)
-	if err != nil {
-		return nil, usagef("%w", err)
-	}
-	return withOutput(arg, func(addr string) ([]*named, error) {
-		all, err := inRun(st, r, addr)
-		if err != nil {
-			return nil, &noStage{usagef("run %s of %s: %w", r.Short(), r.Pipeline, err)}
+		pipelines = []string{p}
+	} else {
+		for _, r := range pipeline.Runs(st) {
+			if !slices.Contains(pipelines, r.Pipeline) {
+				pipelines = append(pipelines, r.Pipeline)
+			}
 		}
-		return all, nil
-	})
+	}
+	var none, other error
+	for _, p := range pipelines {
+		r, err := pipeline.FindRun(st, p, run)
+		if err != nil {
+			none = err
+			continue
+		}
+		all, err := withOutput(arg, func(addr string) ([]*named, error) {
+			all, err := inRun(st, r, addr)
+			if err != nil {
+				return nil, &noStage{usagef("run %s of %s: %w", r.Short(), r.Pipeline, err)}
+			}
+			return all, nil
+		})
+		if err == nil {
+			return all, nil
+		}
+		if other == nil {
+			other = err
+		}
+	}
+	if other != nil {
+		return nil, other
+	}
+	if len(pipelines) != 1 {
+		_, none = pipeline.FindRun(st, "", run)
+	}
+	return nil, usagef("%w", none)
 }
 
 func inRun(st *store.Store, r *pipeline.Record, pattern string) ([]*named, error) {
