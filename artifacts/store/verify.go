@@ -179,6 +179,9 @@ func (v *verification) objects(all bool) error {
 		return err
 	}
 	for d, uses := range v.uses {
+		if !slices.ContainsFunc(uses, func(u Use) bool { return u.Output != "" }) {
+			continue // a log: nothing can make it again, and nothing depends on it
+		}
 		// A commit may have put it there since.
 		if _, err := os.Lstat(v.store.object(d)); !there[d] && !dropped[d] && errors.Is(err, fs.ErrNotExist) {
 			v.wrong(v.relative(v.store.object(d)), "it is missing", uses, nil)
