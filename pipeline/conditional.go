@@ -21,12 +21,23 @@ func (c *Config) watchConditionals(body *hclsyntax.Body) {
 		e.TrueResult = branchOf(e.TrueResult, func(v cty.Value) { yes = v.Type() })
 		e.FalseResult = branchOf(e.FalseResult, func(v cty.Value) {
 			if no := v.Type(); structural(yes) && structural(no) && !alike(yes, no) {
+				c.mu.Lock()
+				defer c.mu.Unlock()
 				c.unlike = append(c.unlike, problem(e.SrcRange, "Unlike results",
 					"The two results have different attributes, or elements of different types, and HCL would convert both to one type and so lose some. Give both the same attributes, null where there is no value, or choose from an object by its key: { a = {...}, b = {...} }[key]."))
 			}
 		})
 		return nil
 	})
+}
+
+// takeUnlike returns what has been found since it was last called.
+func (c *Config) takeUnlike() hcl.Diagnostics {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found := c.unlike
+	c.unlike = nil
+	return found
 }
 
 // branch is a result of a conditional that shows its value to seen. It is a pair of parentheses, so that whoever walks

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclparse"
@@ -43,6 +44,7 @@ type Config struct {
 	secrets   *secrets
 	hashes    *store.Hashes
 	diags     hcl.Diagnostics // about all but the pipelines
+	mu        sync.Mutex      // guards unlike
 	unlike    hcl.Diagnostics // about conditionals in the expression that is being evaluated
 }
 

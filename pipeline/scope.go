@@ -335,8 +335,8 @@ func (it *item) evaluate() (diags hcl.Diagnostics) {
 
 // eval evaluates an expression, and says more than HCL does about what is wrong with it.
 func (c *Config) eval(expr hcl.Expression, ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
-	c.unlike = nil
 	v, diags := expr.Value(ctx)
+	unlike := c.takeUnlike()
 	inconsistent := false
 	for i, d := range diags {
 		inconsistent = inconsistent || d.Summary == "Inconsistent conditional result types"
@@ -350,7 +350,7 @@ func (c *Config) eval(expr hcl.Expression, ctx *hcl.EvalContext) (cty.Value, hcl
 		}
 	}
 	if !inconsistent { // else HCL has said it
-		diags = append(diags, c.unlike...)
+		diags = append(diags, unlike...)
 	}
 	return v, diags
 }

@@ -3,6 +3,9 @@ package pipeline
 import (
 	"errors"
 	"reflect"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -23,6 +26,8 @@ type stageBlock struct {
 	flawed bool // what it says is wrong for every instance, and has been said
 
 	varies map[*hclsyntax.Attribute]bool // whether an attribute refers to each
+	alone  bool                          // one with a conditional does, whose results are watched as one evaluation goes
+	mu     sync.Mutex                    // guards same
 	same   map[*hclsyntax.Attribute]cty.Value
 }
 
@@ -72,10 +77,9 @@ func (it *item) stage() (cty.Value, []*Node, hcl.Diagnostics) {
 			all = []instance{{}}
 		}
 	}
-	var nodes []*Node
-	elements := map[string]cty.Value{}
-	whole := known
-	for _, i := range all {
+	decoded := make([]decodedInstance, len(all))
+	decode := func(k int) {
+		i, d := all[k], &decoded[k]
 		child := b.ctx.NewChild()
 		child.Variables = map[string]cty.Value{"each": cty.DynamicVal}
 		addr := it.name
@@ -85,25 +89,67 @@ func (it *item) stage() (cty.Value, []*Node, hcl.Diagnostics) {
 		}
 		if enabled := body["enabled"]; enabled != nil && b.varies[enabled] {
 			on, sure, moreDiags := b.enabled(child)
-			diags = append(diags, moreDiags...)
-			if sure && !on {
-				continue
+			d.diags = moreDiags
+			if d.off = sure && !on; d.off {
+				return
 			}
-			whole = whole && sure
+			d.unsure = !sure
 		}
 		n, moreDiags := b.node(child, addr, i.point)
-		diags = append(diags, moreDiags...)
-		if n == nil {
-			whole = false
+		d.node, d.diags = n, append(d.diags, moreDiags...)
+		if n != nil {
+			d.value = n.value()
+		}
+	}
+	b.each(len(all), decode)
+
+	var nodes []*Node
+	elements := map[string]cty.Value{}
+	whole := known
+	for k, d := range decoded {
+		diags = append(diags, d.diags...)
+		if d.off {
 			continue
 		}
-		nodes = append(nodes, n)
-		elements[i.key] = n.value()
+		if whole = whole && !d.unsure && d.node != nil; d.node != nil {
+			nodes = append(nodes, d.node)
+			elements[all[k].key] = d.value
+		}
 	}
 	if !whole {
 		return cty.DynamicVal, nodes, diags
 	}
 	return cty.ObjectVal(elements), nodes, diags
+}
+
+// decodedInstance is what became of one instance of a block.
+type decodedInstance struct {
+	node        *Node // nil where something is wrong with it
+	value       cty.Value
+	off, unsure bool // not enabled; not known whether it is
+	diags       hcl.Diagnostics
+}
+
+// each calls decode for every instance, on all cores. The first goes ahead: it finds the values that all have in common.
+func (b *stageBlock) each(n int, decode func(int)) {
+	workers := min(runtime.GOMAXPROCS(0), n/64)
+	if b.alone || workers < 2 {
+		for k := range n {
+			decode(k)
+		}
+		return
+	}
+	decode(0)
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range workers {
+		wait.Go(func() {
+			for k := int(next.Add(1)); k < n; k = int(next.Add(1)) {
+				decode(k)
+			}
+		})
+	}
+	wait.Wait()
 }
 
 // sort finds out which attributes of a body differ from instance to instance.
@@ -114,6 +160,11 @@ func (b *stageBlock) sort(body *hclsyntax.Body) {
 				b.varies[a] = true
 			}
 		}
+		hclsyntax.VisitAll(a.Expr, func(n hclsyntax.Node) hcl.Diagnostics {
+			_, conditional := n.(*hclsyntax.ConditionalExpr)
+			b.alone = b.alone || conditional && b.varies[a]
+			return nil
+		})
 	}
 	for _, inner := range body.Blocks {
 		b.sort(inner.Body)
@@ -125,6 +176,8 @@ func (b *stageBlock) value(a *hclsyntax.Attribute, ctx *hcl.EvalContext) (cty.Va
 	if b.varies[a] {
 		return b.scope.config().eval(a.Expr, ctx)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if v, ok := b.same[a]; ok {
 		return v, nil
 	}
