@@ -29,11 +29,9 @@ const doc = `Supervised fine-tuning of all parameters on examples: prompts with 
 
 Shape, context and vocabulary are those of the weights; an example that does not fit the context is refused.`
 
-// Finetune trains on examples. A sequence is an example's prompt and response, each encoded by itself with the
-// vocabulary of the weights; only the response's tokens count in the loss. Shape and context are those of the weights.
-// The optimizer starts anew. Each epoch reads all examples once, in an order drawn from the seed. Batches run on from one
-// epoch into the next, and the last one of all is filled up with examples of another, so that every step weighs the
-// same. The validation loss, if any, is measured on all validation examples, once an epoch.
+// Finetune is one fine-tuning. A sequence is an example's prompt and response, each encoded by itself. Batches run on
+// from one epoch into the next, and the last one of all is filled up with examples of another, so that every step weighs
+// the same.
 type Finetune struct {
 	From       pipeline.Ref `hcl:"from" artifact:"weights" doc:"to start from: the last save point, where there are several"`
 	Examples   pipeline.Ref `hcl:"examples" artifact:"examples" doc:"to train on"`

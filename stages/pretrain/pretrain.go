@@ -29,9 +29,7 @@ const doc = `A decoder-only transformer of the Llama family, trained by AdamW fr
 
 The stream is cut into blocks of context + 1 tokens; each epoch reads all of them, in an order drawn from the seed. Equal seeds give equal initial weights and equal order of the data, whatever else differs, so that trainings can be compared in pairs.`
 
-// Pretrain trains a model. Its tokens are cut into blocks of context+1, of which each gives one sequence; each epoch
-// reads all blocks in an order drawn from the seed. Equal seeds give equal initial weights and equal order of the data,
-// whatever the rest of the configuration.
+// Pretrain is one training.
 type Pretrain struct {
 	Tokens     pipeline.Ref `hcl:"tokens" artifact:"tokens" doc:"to train on; they carry their vocabulary"`
 	Validation pipeline.Ref `hcl:"validation,optional" artifact:"tokens" doc:"to measure the validation loss on; of the same vocabulary"`
@@ -51,13 +49,13 @@ type Pretrain struct {
 	Evaluate Evaluate    `hcl:"evaluate,block" doc:"when the validation loss is measured, besides after the last step and at save points"`
 }
 
-// Save tells which moments of the training the weights artifact holds.
+// Save tells when to keep the weights.
 type Save struct {
 	Fractions []float64 `hcl:"fractions,optional" doc:"shares of all steps, ascending from 0, the model as initialised, to 1; those that round to the same step make one save point"`
 }
 
-// Evaluate tells when the validation loss is measured, and on how much. It is always measured after the last step and
-// at save points, on the same blocks, which are spread evenly over the validation tokens.
+// Evaluate tells when the validation loss is measured, and on how much: always on the same blocks, which are spread
+// evenly over the validation tokens.
 type Evaluate struct {
 	Every  int `hcl:"every,optional" doc:"steps from one measurement to the next; 0: none in between"`
 	Tokens int `hcl:"tokens,optional" doc:"how many to measure on, at most; one sequence at least"`
