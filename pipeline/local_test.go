@@ -35,17 +35,17 @@ func TestCoresAreShared(t *testing.T) {
 			l := pipeline.NewLocal(c.cores)
 			var tasks []*pipeline.Task
 			var finish, finished []chan struct{}
-			for i, n := range c.asked {
-				started := make(chan struct{})
-				finish, finished = append(finish, make(chan struct{})), append(finished, make(chan struct{}))
+			for _, n := range c.asked {
+				started, end, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+				finish, finished = append(finish, end), append(finished, ended)
 				task := &pipeline.Task{Resources: pipeline.Resources{Cores: n}, Stage: stageFunc(func() {
 					close(started)
-					<-finish[i]
+					<-end
 				})}
 				tasks = append(tasks, task)
 				go func() {
 					l.Run(t.Context(), task)
-					close(finished[i])
+					close(ended)
 				}()
 				<-started
 			}
