@@ -126,3 +126,36 @@ func BenchmarkPlan(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRun runs from nothing, and again with nothing to do. The time of a stage is to be the same in a large graph.
+func BenchmarkRun(b *testing.B) {
+	for _, n := range []int{1000, 5000, 20000} {
+		dir := b.TempDir()
+		g := loadJoins(b, write(b, dir, layered(n, true)))
+		run := func(b *testing.B, st *store.Store) {
+			out, err := g.Run(b.Context(), st, pipeline.RunOptions{Executors: local}, func(pipeline.Event) {})
+			if err != nil || out.Ran+out.Cached != n {
+				b.Fatal(out.Summary, err)
+			}
+		}
+		perStage := func(b *testing.B) {
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/stage")
+		}
+		var st *store.Store
+		rounds := 0
+		b.Run(fmt.Sprintf("stages=%d/cold", n), func(b *testing.B) {
+			for b.Loop() {
+				rounds++
+				st = store.Open(filepath.Join(dir, fmt.Sprint("store", rounds)))
+				run(b, st)
+			}
+			perStage(b)
+		})
+		b.Run(fmt.Sprintf("stages=%d/cached", n), func(b *testing.B) {
+			for b.Loop() {
+				run(b, st)
+			}
+			perStage(b)
+		})
+	}
+}
