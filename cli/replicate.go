@@ -93,7 +93,7 @@ func (c *command) one(names []string) (*pipeline.Graph, map[string][]pipeline.Se
 	}
 	if len(names) == 0 {
 		if names = config.Pipelines; len(names) != 1 {
-			return nil, nil, usagef("which pipeline? %s declares %q", c.file, names)
+			return nil, nil, usagef("which pipeline? There are %s", strings.Join(names, ", "))
 		}
 	}
 	graphs, err := config.Graphs(names)

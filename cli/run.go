@@ -41,7 +41,7 @@ finished stages are kept, and the next run goes on.`,
 			for _, g := range graphs {
 				known = append(known, g.Name)
 			}
-			return usagef("which pipeline? %s declares %q", c.file, known)
+			return usagef("which pipeline? There are %s", strings.Join(known, ", "))
 		}
 		if graphs, err = selected(graphs, part); err != nil {
 			return err
