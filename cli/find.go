@@ -142,6 +142,7 @@ type named struct {
 	result   *store.Result // nil where there is none
 	output   string        // that the argument names, "" for all
 	log      bool          // the argument names the log
+	graph    *pipeline.Graph // that the files have now, with the node; nil where they have none
 	node     *pipeline.Node
 	do       string // what a run would do about the node
 	why      []string
@@ -263,7 +264,7 @@ func (c *command) byAddr(st *store.Store, addr string) ([]*named, error) {
 	var all []*named
 	for _, f := range steps {
 		s := f.step
-		all = append(all, &named{pipeline: g.Name, addr: s.Node.Addr, point: s.Node.Point, key: s.Key, result: s.Result, node: s.Node, do: s.Do, why: s.Why, causes: f.causes})
+		all = append(all, &named{pipeline: g.Name, addr: s.Node.Addr, point: s.Node.Point, key: s.Key, result: s.Result, graph: g, node: s.Node, do: s.Do, why: s.Why, causes: f.causes})
 	}
 	return all, nil
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -84,29 +85,36 @@ func (c *command) tree(st *store.Store, roots []*pipeline.Origin, named []*named
 			t.places[n.key] = pipeline.Place{Run: &pipeline.Record{Pipeline: n.pipeline}, Addr: n.addr}
 		}
 	}
-	t.declared()
+	t.declared(named)
 	return t
 }
 
 // declared collects the nodes that the files have, which know the names of local files. Lineage does without them where
 // the files are gone or wrong.
-func (t *ancestry) declared() {
-	config, err := t.load()
-	if err != nil {
-		return
+func (t *ancestry) declared(named []*named) {
+	graphs := map[string]*pipeline.Graph{}
+	for _, n := range named {
+		if n.graph != nil {
+			graphs[n.pipeline] = n.graph
+		}
 	}
-	loaded := map[string]bool{}
+	var missing []string
 	for _, p := range t.places {
-		name := p.Run.Pipeline
-		if loaded[name] {
-			continue
+		if name := p.Run.Pipeline; graphs[name] == nil && !slices.Contains(missing, name) {
+			missing = append(missing, name)
 		}
-		loaded[name] = true
-		graphs, err := config.Graphs([]string{name})
-		if err != nil {
-			continue
+	}
+	if missing != nil {
+		if config, err := t.load(); err == nil {
+			for _, name := range missing {
+				if g, err := config.Graphs([]string{name}); err == nil {
+					graphs[name] = g[0]
+				}
+			}
 		}
-		for _, n := range graphs[0].Nodes {
+	}
+	for name, g := range graphs {
+		for _, n := range g.Nodes {
 			t.nodes[name+"/"+n.Addr] = n
 		}
 	}
