@@ -132,7 +132,7 @@ func (a *Attempt) Commit(facts []Fact, types map[string]string, made Made) (*Res
 	}
 	r := &Result{Key: facts, Outputs: outputs, Made: made}
 	stored := r
-	if before, err := a.store.Result(a.key); err == nil && !a.Replace && maps.Equal(before.Outputs, outputs) && a.store.hasLog(before) {
+	if before, err := a.store.Result(a.key); err == nil && !a.Replace && maps.Equal(before.Outputs, outputs) {
 		stored = before // what was lost or dropped is back: the store goes on telling how it was made at first
 	} else if info, err := os.Stat(a.Log()); err == nil && info.Size() > 0 {
 		kept := a.Log() + ".kept" // a second name: should the commit fail, the log stays where people are told to look
@@ -154,8 +154,6 @@ func (a *Attempt) Commit(facts []Fact, types map[string]string, made Made) (*Res
 	}
 	return r, os.RemoveAll(filepath.Dir(a.Dir))
 }
-
-func (s *Store) hasLog(r *Result) bool { return r.Made.Log == nil || s.Present(*r.Made.Log) == nil }
 
 // PutResult writes r, whose outputs are stored, under its key, whose lock the caller holds.
 func (s *Store) PutResult(r *Result) error {
