@@ -139,9 +139,9 @@ type named struct {
 	point    pipeline.Point
 	run      *pipeline.Record // that the argument names, or that was the last to have the address where the files have it no longer
 	key      store.Digest
-	result   *store.Result // nil where there is none
-	output   string        // that the argument names, "" for all
-	log      bool          // the argument names the log
+	result   *store.Result   // nil where there is none
+	output   string          // that the argument names, "" for all
+	log      bool            // the argument names the log
 	graph    *pipeline.Graph // that the files have now, with the node; nil where they have none
 	node     *pipeline.Node
 	do       string // what a run would do about the node
