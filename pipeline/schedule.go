@@ -296,7 +296,9 @@ func (s *schedule) succeed(v *stageRun, result *store.Result, e Event) {
 
 func (s *schedule) settle(v *stageRun) {
 	v.settled = true
-	s.left -= v.expected
+	if s.left -= v.expected; s.left < 1e-6 { // what sums of floats leave of nothing
+		s.left = 0
+	}
 }
 
 // fail gives v up, and those with its key, which would fail likewise.

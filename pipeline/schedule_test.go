@@ -146,13 +146,13 @@ func TestLongestChainFirst(t *testing.T) {
 	p.cast(cast, 2)
 	left = nil
 	_, said = p.perform(t.Context(), pipeline.NewLocal(1), pipeline.RunOptions{}, func(e pipeline.Event) {
-		if e.Action == "done" {
+		if e.Action == "plan" || e.Action == "done" {
 			left = append(left, e.Left)
 		}
 	})
 	says(t, only(said, "start")[:4], "a", "b", "e", "c")
-	if left[0] != 5 {
-		t.Errorf("after the stage of 100 s, 5 of 1 s are left, not %v", left)
+	if left[0] != 105 || left[len(left)-1] != 0 {
+		t.Errorf("one stage of 100 s and five of 1 s: left %v", left)
 	}
 }
 
