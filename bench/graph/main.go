@@ -42,5 +42,6 @@ func (c *cksum) Run(_ context.Context, t *pipeline.Task) error {
 
 func main() {
 	kinds := []*pipeline.Kind{{Name: "cksum", Version: 1, New: func() pipeline.Stage { return new(cksum) }}}
-	os.Exit(cli.Main(context.Background(), cli.App{Kinds: kinds}, os.Args[1:], os.Stdout, os.Stderr))
+	executors := []*pipeline.ExecutorKind{{Name: "local", New: func() pipeline.Executor { return pipeline.NewLocal(0) }}}
+	os.Exit(cli.Main(context.Background(), cli.App{Kinds: kinds, Executors: executors}, os.Args[1:], os.Stdout, os.Stderr))
 }
