@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -110,6 +111,7 @@ func (c *command) execute(cmd *cobra.Command, graphs []*pipeline.Graph, f *runFl
 			return err
 		}
 	}
+	debug.SetGCPercent(c.collection)
 	ctx, done := untilSignal(cmd.Context())
 	defer done()
 	worst := error(nil)
