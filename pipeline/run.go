@@ -142,7 +142,7 @@ func (g *Graph) Run(ctx context.Context, st *store.Store, o RunOptions, notify f
 			record.Before[n.Addr] = key
 		}
 	}
-	err = errors.Join(journal.close(), record.write(st))
+	err = errors.Join(journal.close(), record.write(st), st.Tidy())
 	if g.config.hashes != nil {
 		err = errors.Join(err, g.config.hashes.Save())
 	}

@@ -27,7 +27,12 @@ type Attempt struct {
 func (s *Store) Attempt(key Digest) (*Attempt, error) {
 	parent := filepath.Join(s.dir, "work", key.String())
 	last := 0
-	earlier, _ := os.ReadDir(parent)
+	earlier, err := os.ReadDir(parent)
+	if errors.Is(err, fs.ErrNotExist) {
+		if spare, ok := s.spare(); ok && os.Rename(spare, parent) == nil {
+			return &Attempt{Dir: filepath.Join(parent, "1"), store: s, key: key}, nil
+		}
+	}
 	for _, e := range earlier {
 		if n, err := strconv.Atoi(e.Name()); err == nil {
 			last = max(last, n)
@@ -55,6 +60,60 @@ func (s *Store) newAttempt(key Digest, dir string) (*Attempt, error) {
 		return nil, err
 	}
 	return a, errors.Join(os.Mkdir(a.In(), 0o777), os.Mkdir(filepath.Join(dir, "out"), 0o777))
+}
+
+// clear removes what an attempt that succeeded leaves, and keeps its folders for another: making and removing some for
+// each of many small stages takes longer than the stages.
+func (a *Attempt) clear() error {
+	parent := filepath.Dir(a.Dir)
+	if filepath.Base(a.Dir) != "1" {
+		return os.RemoveAll(parent)
+	}
+	for _, dir := range []string{a.In(), filepath.Join(a.Dir, "out"), a.Dir} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return os.RemoveAll(parent)
+		}
+		for _, e := range entries {
+			if path := filepath.Join(dir, e.Name()); path != a.In() && path != filepath.Join(a.Dir, "out") {
+				if err := os.RemoveAll(path); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	spare := filepath.Join(filepath.Dir(parent), sparePrefix+filepath.Base(parent))
+	if os.Rename(parent, spare) != nil { // another process has a spare folder of this key
+		return os.RemoveAll(parent)
+	}
+	a.store.mu.Lock()
+	defer a.store.mu.Unlock()
+	a.store.spares = append(a.store.spares, spare)
+	return nil
+}
+
+// sparePrefix starts the names of folders in work/ that wait for an attempt.
+const sparePrefix = "spare-"
+
+// spare takes the folder of an earlier attempt.
+func (s *Store) spare() (path string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.spares) == 0 {
+		return "", false
+	}
+	path = s.spares[len(s.spares)-1]
+	s.spares = s.spares[:len(s.spares)-1]
+	return path, true
+}
+
+// Tidy removes the folders that were kept for further attempts.
+func (s *Store) Tidy() error {
+	var errs []error
+	for path, ok := s.spare(); ok; path, ok = s.spare() {
+		errs = append(errs, os.RemoveAll(path))
+	}
+	return errors.Join(errs...)
 }
 
 // Hash tells what the outputs, given by name with their types, would be in the store.
@@ -118,7 +177,7 @@ func (a *Attempt) Commit(facts []Fact, types map[string]string, made Made) (*Res
 		panic("store: commit under facts of another key")
 	}
 	if r, err := a.store.Result(a.key); err == nil && !a.Replace && a.store.Complete(r) == nil {
-		return r, os.RemoveAll(filepath.Dir(a.Dir))
+		return r, a.clear()
 	}
 	if err := a.lost(); err != nil {
 		return nil, err
@@ -152,7 +211,7 @@ func (a *Attempt) Commit(facts []Fact, types map[string]string, made Made) (*Res
 	if err := in.place(move{scratch, a.store.resultPath(a.key)}); err != nil {
 		return nil, err
 	}
-	return r, os.RemoveAll(filepath.Dir(a.Dir))
+	return r, a.clear()
 }
 
 // PutResult writes r, whose outputs are stored, under its key, whose lock the caller holds.

@@ -33,6 +33,7 @@ type Store struct {
 
 	mu       sync.Mutex
 	verified map[Digest]bool // objects that this process has hashed
+	spares   []string        // folders of attempts that are over
 
 	fault func(step, path string) error // of tests: what becomes of a step of a commit
 }

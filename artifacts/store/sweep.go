@@ -305,7 +305,7 @@ func (w *sweep) debris() error {
 		}
 	}
 	var all []string
-	for _, pattern := range []string{"damaged/*", "rerun/*", "results-*", "*" + partial, "runs/*" + partial, "objects/*/*" + partial, "results/*/*" + partial} {
+	for _, pattern := range []string{"damaged/*", "work/" + sparePrefix + "*", "rerun/*", "results-*", "*" + partial, "runs/*" + partial, "objects/*/*" + partial, "results/*/*" + partial} {
 		paths, err := filepath.Glob(filepath.Join(escape(dir), pattern))
 		if err != nil {
 			return err
@@ -399,12 +399,9 @@ func (w *sweep) remove() error {
 
 // clear removes debris, that of a stage under the lock of its key.
 func (w *sweep) clear(path string) error {
-	if filepath.Base(filepath.Dir(path)) != "work" {
-		return os.RemoveAll(path)
-	}
 	key, err := ParseDigest(strings.TrimSuffix(filepath.Base(path), lockSuffix))
-	if err != nil {
-		return err
+	if err != nil || filepath.Base(filepath.Dir(path)) != "work" {
+		return os.RemoveAll(path)
 	}
 	unlock, free, err := w.store.tryLock(key)
 	if err != nil || !free {

@@ -19,6 +19,9 @@ var later = time.Now().Add(time.Hour)
 // sweepAll sweeps twice, first to look only, and demands that both find the same.
 func sweepAll(t *testing.T, s *Store, keep Retention) *Swept {
 	t.Helper()
+	if err := s.Tidy(); err != nil {
+		t.Fatal(err)
+	}
 	foreseen, err := s.Sweep(keep, false)
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +152,7 @@ func TestSweepDebris(t *testing.T) {
 	}
 	defer unlock()
 	debris := []string{"work/" + dead.String(), "damaged/x", "rerun/x/out/a", "results-1/report/a", "runs/1.json.part", "objects/ab/1.part", "results/ab/1.part",
-		"results/01/" + dead.String(), "work/" + Digest{4}.String() + ".lock"}
+		"results/01/" + dead.String(), "work/" + sparePrefix + Digest{4}.String() + "/1/out/a"}
 	for _, path := range debris[1:] {
 		path = filepath.Join(s.Dir(), path)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte("?"), 0o666)); err != nil {
