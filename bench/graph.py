@@ -61,10 +61,11 @@ rule stage:
         for l in range(LAYERS):
             reads = 'file = ["params/${each.value.group}.txt"]'
             if l > 0:
-                neighbours = ["each.value.i", "local.next[each.value.i]"][: min(2, width)]
-                sums = [f'cksum.l{l-1}["group=${{each.value.group}},i=${{{i}}}"].sum' for i in neighbours]
+                sums = [f"cksum.l{l-1}[each.key].sum"]
+                if width > 1:
+                    sums.append(f'cksum.l{l-1}["group=${{each.value.group}},i=${{local.next[each.value.i]}}"].sum')
                 reads = f"from = [{', '.join(sums)}]"
-            f.write(f'  cksum "l{l}" {{\n    for_each = grid({{ group = range({GROUPS}), i = range({width}) }})\n    name = "{l}_${{each.value.group}}_${{each.value.i}}"\n    {reads}\n  }}\n')
+            f.write(f'  cksum "l{l}" {{\n    for_each = grid({{ group = range({GROUPS}), i = range({width}) }})\n    name = "{l} ${{each.key}}"\n    {reads}\n  }}\n')
         f.write("}\n")
     # and as a program would, a block a stage.
     with open(d + "/blocks/pipelines.hcl", "w") as f:
