@@ -91,8 +91,8 @@ var functions = map[string]function.Function{
 	"jsondecode": said(stdlib.JSONDecodeFunc, "The value that a text writes as JSON."),
 	"jsonencode": said(stdlib.JSONEncodeFunc, "The value written as JSON."),
 
-	"can": said(tryfunc.CanFunc, "Tells whether the expression can be evaluated without an error."),
-	"try": said(tryfunc.TryFunc, "The value of the first of the expressions that can be evaluated without an error."),
+	"can": attempt(tryfunc.CanFunc, "Tells whether the expression can be evaluated without an error."),
+	"try": attempt(tryfunc.TryFunc, "The value of the first of the expressions that can be evaluated without an error."),
 
 	"tobool":   said(stdlib.MakeToFunc(cty.Bool), "The value as true or false: a bool, or \"true\" and \"false\"."),
 	"tolist":   said(stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)), "The elements of a set or list, as a list of one type."),

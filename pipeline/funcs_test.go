@@ -124,7 +124,7 @@ func TestFunctions(t *testing.T) {
 		{`can(gofile("VERSION"))`, `true`},
 		{`can(godoc("std"))`, `true`},
 		{`can(gomodule("golang.org/x/text@v0.3.0", "LICENSE"))`, `true`},
-		{`can(env("HOME"))`, `true`},
+		{`coalesce("a", env("HOME"))`, `"a"`},
 	} {
 		got, problems := evaluate(t, c.expression)
 		if got != c.want {

@@ -343,10 +343,15 @@ func (c *Config) eval(expr hcl.Expression, ctx *hcl.EvalContext) (cty.Value, hcl
 		if off := disabledIn(d); off != nil {
 			diags[i] = problem(*d.Subject, "Not enabled", "%s.", off)
 		}
-		if call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d); ok {
-			if secrets := secretsOf(expr, ctx); secrets != nil { // a part of which the function may quote
-				diags[i] = problem(*d.Subject, d.Summary, "%s fails on what %s holds.", call.CalledFunctionName(), envCalls(secrets))
+		if secrets := secretsOf(expr, ctx); secrets != nil { // a part of which d may quote, or show as a value of for
+			plain := *diags[i]
+			plain.EvalContext = nil
+			if call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d); ok {
+				plain.Detail = fmt.Sprintf("%s fails on what %s holds.", call.CalledFunctionName(), envCalls(secrets))
+			} else if d.Summary == "Duplicate object key" {
+				plain.Detail = fmt.Sprintf("Two elements have one key, which comes from %s.", envCalls(secrets))
 			}
+			diags[i] = &plain
 		}
 	}
 	if !inconsistent { // else HCL has said it

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/customdecode"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 )
@@ -46,6 +49,52 @@ func envCalls(names []string) string {
 		calls[i] = fmt.Sprintf("env(%q)", n)
 	}
 	return strings.Join(calls, " and ")
+}
+
+// carryMarks makes every index in a body hand on the marks of its key, which HCL drops where it chooses from an object:
+// what is chosen tells of the key.
+func carryMarks(body *hclsyntax.Body) {
+	hclsyntax.VisitAll(body, func(n hclsyntax.Node) hcl.Diagnostics {
+		if e, ok := n.(*hclsyntax.IndexExpr); ok {
+			e.Collection = &indexed{&hclsyntax.ParenthesesExpr{Expression: e.Collection, SrcRange: e.Collection.Range()}, e.Key}
+		}
+		return nil
+	})
+}
+
+// indexed is a collection that has the marks of the key it is read under. It is a pair of parentheses, as a branch is.
+type indexed struct {
+	*hclsyntax.ParenthesesExpr
+	key hclsyntax.Expression
+}
+
+func (x *indexed) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	v, diags := x.Expression.Value(ctx)
+	key, _ := x.key.Value(ctx) // what is wrong with it, the index reports
+	return v.WithSameMarks(key), diags
+}
+
+// attempt is can or try, whose result tells of the secrets in what was tried, for whether it fails may depend on them.
+func attempt(f function.Function, description string) function.Function {
+	return function.New(&function.Spec{
+		Description: description,
+		Params:      f.Params(),
+		VarParam:    f.VarParam(),
+		Type:        function.StaticReturnType(cty.DynamicPseudoType),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			v, err := f.Call(args)
+			if err != nil {
+				return cty.DynamicVal, err
+			}
+			for _, a := range args {
+				tried := customdecode.ExpressionClosureFromVal(a)
+				for _, name := range secretsOf(tried.Expression, tried.EvalContext) {
+					v = v.Mark(secret(name))
+				}
+			}
+			return v, nil
+		},
+	})
 }
 
 // secrets remembers what env has read, so that texts for people and journals can be told without it: errors of functions

@@ -244,6 +244,12 @@ func TestSecretsStayOut(t *testing.T) {
 		"wrong index":        {block("weight = { a = 1 }[local.x]", "locals {\nx = env(\"TOKEN\")\n}"), `line 3|`},
 		"function":           {block("weight = parseint(env(\"TOKEN\"), 10)"), `line 3|parseint fails on what env("TOKEN") holds`},
 		"function of a part": {block("fast = tobool(split(\"-\", local.x)[0])", "locals {\nx = env(\"TOKEN\")\n}"), `line 3|tobool fails on what env("TOKEN") holds`},
+		"chosen":             {block("weight = { g = 1, h = 2 }[substr(env(\"TOKEN\"), 0, 1)]"), `line 3|weight comes from env("TOKEN")`},
+		"tried":              {block("weight = try(regex(\"^x\", local.x) == \"\" ? 1 : 2, 3)", "locals {\nx = env(\"TOKEN\")\n}"), `line 3|weight comes from env("TOKEN")`},
+		"can":                {block("weight = can(regex(\"^h\", env(\"TOKEN\"))) ? 1 : 2"), `line 3|weight comes from env("TOKEN")`},
+		"tried beside it":    {block("weight = try(local.x.a, 3)", "locals {\nx = { a = 1, b = env(\"TOKEN\") }\n}"), ""},
+		"in a loop":          {block("text = [for x in [for y in split(\"2\", local.x) : upper(y)] : x + 1][0]", "locals {\nx = env(\"TOKEN\")\n}"), `line 3|a number is required`},
+		"keys of a loop":     {block("text = { for x in [\"a\", \"b\"] : upper(env(\"TOKEN\")) => x }"), `line 3|Two elements have one key, which comes from env("TOKEN")`},
 		"unkeyed":            {block("fast = env(\"TOKEN\") != \"\""), ""},
 		"unkeyed, wrong":     {block("fast = env(\"TOKEN\")"), `line 3|fast cannot take the value of env("TOKEN")`},
 		"to a module": {map[string]string{
@@ -253,7 +259,7 @@ func TestSecretsStayOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, msg := loadFolder(t, c.files, pipeline.LoadOptions{Environ: []string{"TOKEN=" + secret}})
-			if strings.Contains(strings.ToLower(msg), strings.ToLower(secret)) || strings.Contains(msg, "hunter2") {
+			if strings.Contains(strings.ToLower(msg), "hunter") {
 				t.Errorf("shows the secret:\n%s", msg)
 			}
 			if c.want == "" != (msg == "") {
