@@ -159,3 +159,39 @@ func BenchmarkRun(b *testing.B) {
 		})
 	}
 }
+
+// TestAnEditRunsWhatItConcerns: of a layered graph, an edit of one group's first stages runs that group and no other.
+func TestAnEditRunsWhatItConcerns(t *testing.T) {
+	for _, swept := range []bool{true, false} {
+		dir, text := t.TempDir(), layered(200, swept)
+		st := store.Open(filepath.Join(dir, ".anneal"))
+		run := func(text string) (ran []string) {
+			g := loadJoins(t, write(t, dir, text))
+			_, err := g.Run(t.Context(), st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(2)}}, func(e pipeline.Event) {
+				if e.Action == "done" {
+					ran = append(ran, e.Addr)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ran
+		}
+		if ran := run(text); len(ran) != 200 {
+			t.Errorf("at first %d ran", len(ran))
+		}
+		edited := strings.NewReplacer(`"0_3_0"`, `"0_3_0 anew"`, `"0_3_1"`, `"0_3_1 anew"`, `"0_${each.value.g}`, `"0_${each.value.g == 3 ? "3 anew" : each.value.g}`).Replace(text)
+		ran := run(edited)
+		if len(ran) != 20 {
+			t.Errorf("after the edit %d ran", len(ran))
+		}
+		for _, addr := range ran {
+			if !strings.Contains(addr, "_3_") && !strings.Contains(addr, "g=3") {
+				t.Errorf("after the edit %s ran", addr)
+			}
+		}
+		if ran := run(edited); ran != nil {
+			t.Errorf("with nothing to do %s ran", ran)
+		}
+	}
+}
