@@ -161,6 +161,8 @@ func TestFunctionErrors(t *testing.T) {
 		{`replace("a", "/(/", "")`, "error parsing regexp"},
 		{`frobnicate(1)`, "frobnicate"},
 
+		{`grid({ seed = ["7"] })`, `seed has "7" among its values; a seed is a whole number`},
+		{`random(1, 1, { finetune_seed = [true] })`, "finetune_seed has bool among its values; a seed is a whole number"},
 		{`zip({ layers = [2, 4], width = [64] })`, "layers has 2 and width has 1"},
 		{`zip({ a = [1, 1], b = [2, 2] })`, "zip has the point a=1,b=2 twice"},
 		{`zip({})`, "zip takes an object of axes: zip({layers = [2, 4], width = [64, 96]})"},
@@ -201,7 +203,7 @@ func TestFunctionErrors(t *testing.T) {
 // TestFunctionsTakeAnything: no argument makes a function panic, artifacts, sources and secrets among them.
 func TestFunctionsTakeAnything(t *testing.T) {
 	odd := []string{"null", "1", `"x"`, "[]", "{}", "[null]", "{ a = null }", "true", `env("HOME")`, `env("no such")`, `[env("HOME")]`,
-		`{ a = env("HOME") }`, `gofile("VERSION")`, "word.a", "word.a.out", "word.b", `word.b["x=1"]`, "uniform(0, 1)", "tolist([])", "1e999", "-1"}
+		`{ a = env("HOME") }`, `gofile("VERSION")`, "word.a", "word.a.out", "word.b", `word.b["x=1"]`, "uniform(0, 1)", "tolist([])", "1e999", "-1", `{ seed = ["x"] }`, "{ seed = [true] }", "{ seed = [1e999] }"}
 	for _, f := range pipeline.Functions() {
 		least := 0
 		for _, p := range f.Params {

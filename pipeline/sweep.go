@@ -53,6 +53,8 @@ func coordinate(name string, v cty.Value) (Coordinate, error) {
 	switch {
 	case v.IsNull():
 		return Coordinate{}, fmt.Errorf("%s has a null among its values", name)
+	case IsSeed(name) && (v.Type() == cty.String || v.Type() == cty.Bool):
+		return Coordinate{}, fmt.Errorf("%s has %s among its values; a seed is a whole number of 64 bits", name, describe(v))
 	case v.Type() == cty.String:
 		return Coordinate{name, v.AsString()}, nil
 	case v.Type() == cty.Bool:
