@@ -55,7 +55,7 @@ type outputArguments struct {
 // makes, so none enters a key.
 type stageArguments struct {
 	ForEach   hcl.Expression `hcl:"for_each,optional" key:"-" type:"any" doc:"one stage for each element: a grid or another sweep, a swept block, a map, or a set of strings"`
-	Enabled   bool           `hcl:"enabled,optional" key:"-" doc:"false leaves the stage out, with what needs it"`
+	Enabled   bool           `hcl:"enabled,optional" key:"-" doc:"false leaves the stage out; what reads its outputs is to be left out too, or to guard the reference by try"`
 	Executor  string         `hcl:"executor,optional" key:"-" doc:"where it runs: local, or a kind of executor"`
 	Retry     int            `hcl:"retry,optional" key:"-" doc:"further attempts after one that failed"`
 	Timeout   string         `hcl:"timeout,optional" key:"-" doc:"of one attempt, such as 90m or 2h; none, where it is left out"`

@@ -178,7 +178,8 @@ func sentence(err error) string {
 
 // Nearest returns the candidate that name may have meant, as a sentence to append, "" where none is close.
 func Nearest(name string, candidates []string) string {
-	best, distance := "", len(name)/3+2
+	// Two letters swapped count twice; what differs in more than that and a quarter of its letters is another word.
+	best, distance := "", max(min(len(name), 3), len(name)/4+2)
 	for _, c := range candidates {
 		if d := levenshtein.Distance(name, c, nil); d < distance {
 			best, distance = c, d

@@ -51,8 +51,12 @@ func shapeOf(types ...reflect.Type) *shape {
 // check reports what a body says that its shape does not have, and what it must say and does not. header is the place of
 // the block that it is of.
 func (s *shape) check(b *hclsyntax.Body, header hcl.Range) (diags hcl.Diagnostics) {
-	nearest := func(name string) string {
-		return Nearest(name, append(sortedKeys(s.attributes), sortedKeys(s.blocks)...))
+	expected := func(name string, those []string) string {
+		near := Nearest(name, append(sortedKeys(s.attributes), sortedKeys(s.blocks)...))
+		if near == "" && len(those) > 0 {
+			return " Expected are " + strings.Join(those, ", ") + "."
+		}
+		return near
 	}
 	for _, name := range sortedKeys(b.Attributes) {
 		a := b.Attributes[name]
@@ -67,7 +71,7 @@ func (s *shape) check(b *hclsyntax.Body, header hcl.Range) (diags hcl.Diagnostic
 			diags = append(diags, problem(a.NameRange, "Unsupported argument", "%s is a block: write %s { ... }, without an equals sign.", name, head))
 			continue
 		}
-		diags = append(diags, problem(a.NameRange, "Unsupported argument", "%q is not expected here.%s", name, nearest(name)))
+		diags = append(diags, problem(a.NameRange, "Unsupported argument", "%q is not expected here.%s", name, expected(name, sortedKeys(s.attributes))))
 	}
 	first := map[string]hcl.Range{}
 	for _, in := range b.Blocks {
@@ -80,7 +84,7 @@ func (s *shape) check(b *hclsyntax.Body, header hcl.Range) (diags hcl.Diagnostic
 			diags = append(diags, problem(in.TypeRange, "Unsupported block", "%s takes a value: write %s = ..., with an equals sign.", in.Type, in.Type))
 			continue
 		}
-		diags = append(diags, problem(in.TypeRange, "Unsupported block", "A block named %q is not expected here.%s", in.Type, nearest(in.Type)))
+		diags = append(diags, problem(in.TypeRange, "Unsupported block", "A block named %q is not expected here.%s", in.Type, expected(in.Type, sortedKeys(s.blocks))))
 	}
 	for _, name := range s.required {
 		if b.Attributes[name] == nil && !slices.ContainsFunc(b.Blocks, func(in *hclsyntax.Block) bool { return in.Type == name }) {

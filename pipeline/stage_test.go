@@ -97,6 +97,7 @@ func TestBadBlocks(t *testing.T) {
 	}{
 		"block as a value":           {block("adam = { rate = 1 }"), []string{"line 3", "adam is a block: write adam { ... }, without an equals sign"}},
 		"value as a block":           {block("weight { x = 1 }"), []string{"line 3", "weight takes a value: write weight = ..., with an equals sign"}},
+		"another block":              {block("rotations {}"), []string{"line 3", `"rotations" is not expected here. Expected are adam, resources, twice.`}},
 		"unknown block":              {block("adma {}"), []string{"line 3", `"adma" is not expected here`, "Did you mean adam?"}},
 		"name where none belongs":    {block(`adam "a" {}`), []string{"line 3", "adam takes no name"}},
 		"no name where one belongs":  {block("", "collect \"c\" {\ntable { from = [] }\n}"), []string{"line 6", `Write table "name" { ... }`}},
@@ -105,7 +106,7 @@ func TestBadBlocks(t *testing.T) {
 		"keep":                       {block("keep = \"-1d\""), []string{"line 3", `is "-1d"`}},
 		"on_failure":                 {block("on_failure = \"stpo\""), []string{"line 3", "on_failure", `"stpo"`}},
 		"memory":                     {block("resources {\nmemory = \"much\"\n}"), []string{"line 4", "resources.memory", `"much"`}},
-		"unknown resource":           {block("resources {\nram = 1\n}"), []string{"line 4", `"ram" is not expected here`}},
+		"unknown resource":           {block("resources {\nram = 1\n}"), []string{"line 4", `"ram" is not expected here. Expected are cores, gpus, memory.`}},
 		"executor":                   {block("executor = \"fra\""), []string{"line 3", `executor is "fra", which this build does not have; it has broken, far, local. Did you mean far?`}},
 		"enabled is no truth":        {block("enabled = \"perhaps\""), []string{"line 3", "enabled takes true or false"}},
 		"output of a disabled block": {block("enabled = false", "upper \"u\" { from = word.w.out }"), []string{"line 5", "word.w is not enabled, by main.hcl:3"}},
