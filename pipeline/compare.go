@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -175,7 +176,8 @@ type read struct {
 	row      bool
 }
 
-// inputsOf returns what a result read, by field; rows of a sweep by their point, wherever they stand in their list.
+// inputsOf returns what a result read, by field; rows of a sweep by their point, wherever they stand in their list. Of
+// several rows at one point, as of two sweeps that were joined, the order tells which is which.
 func inputsOf(r *store.Result) map[string]read {
 	points := map[string][]string{} // by field and place
 	for _, f := range r.Key {
@@ -185,7 +187,8 @@ func inputsOf(r *store.Result) map[string]read {
 		}
 	}
 	all := map[string]read{}
-	for _, f := range r.Key {
+	at := map[string]int{} // how many rows of a field one point has had
+	for _, f := range slices.SortedFunc(slices.Values(r.Key), func(a, b store.Fact) int { return naturally(a.Name, b.Name) }) {
 		if f.Kind != "input" {
 			continue
 		}
@@ -193,6 +196,9 @@ func inputsOf(r *store.Result) map[string]read {
 		if p := points[name]; p != nil {
 			slices.Sort(p)
 			name = name[:strings.LastIndexByte(name, '.')] + "[" + strings.Join(p, ",") + "]"
+			if at[name]++; at[name] > 1 {
+				name += fmt.Sprintf(" (%d)", at[name])
+			}
 		}
 		all[name] = read{f.Value, r.Made.Inputs[f.Name], points[f.Name] != nil}
 	}
