@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -19,6 +21,9 @@ func Match(graphs []*Graph, pattern string) (map[*Node]bool, error) {
 
 // Match returns the addresses of results of the run, of this or an earlier one, that a pattern names, sorted by their points.
 func (r *Record) Match(pattern string) ([]string, error) {
+	if r.Unfinished {
+		return nil, errors.New("it is unfinished, and kept no list of results")
+	}
 	g := &Graph{Name: r.Pipeline}
 	for addr := range r.Reached() {
 		block, point, err := ParseAddr(addr)
@@ -28,6 +33,17 @@ func (r *Record) Match(pattern string) ([]string, error) {
 		g.Nodes = append(g.Nodes, &Node{Addr: addr, Block: block, Point: point})
 	}
 	nodes, err := g.Match(pattern)
+	if err != nil {
+		left := &Graph{Name: r.Pipeline}
+		for _, addr := range slices.Concat(r.Failed, r.Skipped) {
+			if block, point, err := ParseAddr(addr); err == nil {
+				left.Nodes = append(left.Nodes, &Node{Addr: addr, Block: block, Point: point})
+			}
+		}
+		if _, other := left.Match(pattern); other == nil {
+			err = fmt.Errorf("%s left no result there: it failed or was skipped", pattern)
+		}
+	}
 	var addrs []string
 	for _, n := range nodes {
 		addrs = append(addrs, n.Addr)

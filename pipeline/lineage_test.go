@@ -212,3 +212,24 @@ func TestFindRunBack(t *testing.T) {
 		}
 	}
 }
+
+// TestMatchOfARecord: where a run left no result it says why, and does not take the stage for one that is not there.
+func TestMatchOfARecord(t *testing.T) {
+	ended := &pipeline.Record{Pipeline: "p", Keys: map[string]store.Digest{"text.a": {1}, "text.b[seed=1]": {2}},
+		Failed: []string{"text.b[seed=2]"}, Skipped: []string{"text.c"}}
+	for _, c := range []struct {
+		run           *pipeline.Record
+		pattern, want string // an error
+	}{
+		{ended, "text.b", ""},
+		{ended, "text.b[seed=2]", "it failed or was skipped"},
+		{ended, "p/text.c", "it failed or was skipped"},
+		{ended, "text.d", "there is no such stage"},
+		{&pipeline.Record{Pipeline: "p", Unfinished: true}, "text.a", "it is unfinished"},
+	} {
+		_, err := c.run.Match(c.pattern)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.pattern, err, c.want)
+		}
+	}
+}
