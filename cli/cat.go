@@ -62,15 +62,57 @@ type artifact struct {
 	blob  store.Blob
 }
 
+// stored returns what results does, to be read: of several that left equal bytes, which a digest names, the first.
+func (c *command) stored(arg string) ([]*named, error) {
+	all, err := c.results(arg)
+	if hexadecimal.MatchString(arg) && len(all) > 1 {
+		all = all[:1]
+	}
+	return all, err
+}
+
+// axes lists the coordinates that points have, those that only some of them have too, as of a union: columns without
+// values, by their names.
+func axes(points []pipeline.Point) []artifacts.Column {
+	var all []artifacts.Column
+	in := map[string]int{}
+	for _, p := range points {
+		for _, c := range p {
+			if in[c.Name]++; in[c.Name] == 1 {
+				all = append(all, artifacts.Column{Name: c.Name, Type: artifacts.TypeOf(c.Value)})
+			}
+		}
+	}
+	for i := range all {
+		all[i].Optional = in[all[i].Name] < len(points)
+	}
+	slices.SortFunc(all, func(a, b artifacts.Column) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// join puts the coordinates of a point before the columns of a table; null is one that the point has not.
+func join(t *artifacts.Table, axes []artifacts.Column, point pipeline.Point) error {
+	for _, axis := range slices.Backward(axes) {
+		value := point.Get(axis.Name)
+		if t.Column(axis.Name) != nil {
+			axis.Name += "_of_sweep" // the stage has a column of that name too
+		}
+		if value == nil {
+			axis.Values = make([]any, t.Rows())
+			t.Columns = slices.Insert(t.Columns, 0, axis)
+		} else if err := t.Prepend(axis.Name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // artifacts returns the stored outputs that arg names, all of one name.
 func (c *command) artifacts(arg string) ([]artifact, error) {
 	st := c.store()
-	named, err := c.results(arg)
+	named, err := c.stored(arg)
 	if err != nil {
 		return nil, err
-	}
-	if hexadecimal.MatchString(arg) { // equal bytes of several results are one artifact
-		named = named[:1]
 	}
 	var all []artifact
 	for _, n := range named {
@@ -167,6 +209,11 @@ func (h *head) one(a artifact, path string) error {
 // table prints the rows of tables as one table with the coordinates of their points; of several, the first rows of each.
 func (h *head) table(all []artifact, paths []string) error {
 	each := max(1, h.rows/int64(len(all)))
+	points := make([]pipeline.Point, len(all))
+	for i, a := range all {
+		points[i] = a.point
+	}
+	columns := axes(points)
 	whole := new(artifacts.Table)
 	var rows int64
 	for i, a := range all {
@@ -175,16 +222,8 @@ func (h *head) table(all []artifact, paths []string) error {
 			return err
 		}
 		rows += n
-		for _, c := range slices.Backward(a.point) {
-			if t.Column(c.Name) != nil {
-				c.Name += "_of_sweep" // the stage has a column of that name too
-			}
-			if err := t.Prepend(c.Name, c.Value); err != nil {
-				return err
-			}
-		}
-		if err := whole.Append(t); err != nil {
-			return err
+		if err := errors.Join(join(t, columns, a.point), whole.Append(t)); err != nil {
+			return fmt.Errorf("%s: %w", a.name, err)
 		}
 	}
 	if h.json {
@@ -354,10 +393,8 @@ func (h *head) tokens(dir string) error {
 		shown = t.Len()
 	}
 	if h.json {
-		enc := json.NewEncoder(h.stdout)
-		enc.SetEscapeHTML(false)
 		for i := range shown {
-			if err := enc.Encode(struct {
+			if err := h.line(struct {
 				Position int    `json:"position"`
 				ID       uint32 `json:"id"`
 				Token    string `json:"token"`
@@ -410,10 +447,8 @@ func (h *head) vocabulary(path string) error {
 	first := len(spelled) - len(merges)
 	shown := int(min(int64(len(merges)), h.rows))
 	if h.json {
-		enc := json.NewEncoder(h.stdout)
-		enc.SetEscapeHTML(false)
 		for i, m := range merges[:shown] {
-			if err := enc.Encode(struct {
+			if err := h.line(struct {
 				ID    int    `json:"id"`
 				Token string `json:"token"`
 				Left  uint32 `json:"left"`
@@ -481,9 +516,7 @@ func (h *head) weights(name, dir string) error {
 		for _, s := range w.Saves {
 			line.Saves = append(line.Saves, save{s.Step, s.Tokens, s.TrainLoss, s.ValidationLoss})
 		}
-		text, err := plainJSON(line)
-		fmt.Fprintf(h.stdout, "%s\n", text)
-		return err
+		return h.line(line)
 	}
 	fmt.Fprintf(h.stdout, "%d parameters in %s; %d token ids, context %d\n", values, count(len(tensors), "tensor"), w.VocabularySize, w.Context)
 	shape, err := plainJSON(w.Shape)
@@ -516,8 +549,6 @@ func maybeNumber(v *float64) string {
 // files lists the files of a folder.
 func (h *head) files(dir string) error {
 	t := &columns{head: [][]string{{"file", "size"}}, right: []bool{false, true}}
-	enc := json.NewEncoder(h.stdout)
-	enc.SetEscapeHTML(false)
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
@@ -531,7 +562,7 @@ func (h *head) files(dir string) error {
 			return err
 		}
 		if h.json {
-			return enc.Encode(struct {
+			return h.line(struct {
 				File string `json:"file"`
 				Size int64  `json:"size"`
 			}{name, info.Size()})
@@ -571,11 +602,9 @@ func (h *head) plain(path string) error {
 	shown := min(int64(len(lines)), h.rows)
 	if h.json {
 		for _, line := range lines[:shown] {
-			text, err := plainJSON(map[string]string{"text": strings.TrimSuffix(line, "\n")})
-			if err != nil {
+			if err := h.line(map[string]string{"text": strings.TrimSuffix(line, "\n")}); err != nil {
 				return err
 			}
-			fmt.Fprintf(h.stdout, "%s\n", text)
 		}
 		return nil
 	}

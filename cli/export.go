@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -59,7 +58,7 @@ configuration and metrics.`,
 
 // exportNamed writes the outputs that arg names.
 func (c *command) exportNamed(arg, dir, format string) error {
-	all, err := c.results(arg)
+	all, err := c.stored(arg)
 	if err != nil {
 		return err
 	}
@@ -109,6 +108,11 @@ func (c *command) exportOutput(st *store.Store, all []*named, output, dir, forma
 		return err
 	}
 	defer os.RemoveAll(staged)
+	points := make([]pipeline.Point, len(all))
+	for i, n := range all {
+		points[i] = n.point
+	}
+	columns := axes(points)
 	whole := new(artifacts.Table)
 	for i, n := range all {
 		b := n.result.Outputs[output]
@@ -136,13 +140,8 @@ func (c *command) exportOutput(st *store.Store, all []*named, output, dir, forma
 		if err != nil {
 			return err
 		}
-		for _, coordinate := range slices.Backward(n.point) {
-			if err := table.Prepend(coordinate.Name, coordinate.Value); err != nil {
-				return err
-			}
-		}
-		if err := whole.Append(table); err != nil {
-			return err
+		if err := errors.Join(join(table, columns, n.point), whole.Append(table)); err != nil {
+			return fmt.Errorf("%s.%s: %w", n.title(), output, err)
 		}
 	}
 	if len(whole.Columns) == 0 {
@@ -175,9 +174,7 @@ func (c *command) wrote(path string) error {
 		_, err := fmt.Fprintln(c.stdout, path)
 		return err
 	}
-	enc := json.NewEncoder(c.stdout)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(struct {
+	return c.line(struct {
 		File string `json:"file"`
 	}{path})
 }
