@@ -41,11 +41,7 @@ study can have them computed again, to the same digests. One run gives the same 
 	all := cmd.Flags().Bool("all", false, "take along every artifact")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		st := c.store()
-		name, what, ok := strings.Cut(args[0], "/")
-		if !ok {
-			name, what = "", args[0]
-		}
-		run, err := pipeline.FindRun(st, name, what)
+		run, err := pipeline.FindRun(st, "", args[0])
 		if err != nil {
 			return usagef("%w", err)
 		}
@@ -440,7 +436,7 @@ func (b *bundle) tell(target string) error {
 		for i, l := range b.leftOut {
 			names[i] = l.addr + "." + l.output
 		}
-		return json.NewEncoder(b.c.stdout).Encode(struct {
+		return b.c.line(struct {
 			File      string   `json:"file"`
 			Run       string   `json:"run"`
 			Pipeline  string   `json:"pipeline"`

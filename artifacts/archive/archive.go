@@ -102,6 +102,9 @@ func name(s string) error {
 	return nil
 }
 
+// longest is the size up to which a manifest is read into memory: that of millions of files.
+const longest = 1 << 30
+
 // Extract unpacks an archive into the folder dir, which is there and empty. An error names the entry at fault; what
 // was unpacked before it stays for the caller to remove.
 func Extract(r io.Reader, dir string) error {
@@ -118,6 +121,9 @@ func Extract(r io.Reader, dir string) error {
 	folder, ok := strings.CutSuffix(first.Name, "/"+Manifest)
 	if !ok || strings.Contains(folder, "/") || name(folder) != nil || plain(first) != nil {
 		return fmt.Errorf("not an archive of Anneal's: its first entry is %q, not FOLDER/%s", first.Name, Manifest)
+	}
+	if first.Size > longest {
+		return fmt.Errorf("%s is of %d bytes, more than any list of files needs", Manifest, first.Size)
 	}
 	list, err := io.ReadAll(t)
 	if err != nil {

@@ -211,6 +211,17 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestLongManifest: a list of files that would fill the memory is not read.
+func TestLongManifest(t *testing.T) {
+	var b bytes.Buffer
+	if err := tar.NewWriter(&b).WriteHeader(&tar.Header{Name: "s/" + Manifest, Typeflag: tar.TypeReg, Mode: 0o644, Size: longest + 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Extract(&b, t.TempDir()); err == nil || !strings.Contains(err.Error(), "more than any list of files needs") {
+		t.Error(err)
+	}
+}
+
 // TestNames: what could not be unpacked again is not packed.
 func TestNames(t *testing.T) {
 	for _, name := range []string{"", ".", "..", "/a", "a/", "a//b", "a/../b", "./a", "a\nb", `a\b`, "a\xffb", Manifest} {
