@@ -45,7 +45,7 @@ func (c *command) diff() *cobra.Command {
 
 // twoRuns returns the runs that both arguments name, nil where one is no run. Two of the form last~1 are of one pipeline.
 func (c *command) twoRuns(st *store.Store, first, second string) (a, b *pipeline.Record, err error) {
-	if strings.ContainsAny(first+second, ":[/") {
+	if strings.ContainsAny(first+second, ":[") {
 		return nil, nil, nil
 	}
 	in := ""
@@ -99,10 +99,11 @@ type differ struct {
 
 // pair are two results at one place, one of them nil where the place came or went.
 type pair struct {
-	point  string // or the address, of what is not swept
-	a, b   *store.Result
-	keys   [2]store.Digest
-	values []metric
+	pipeline, addr string // of the second, where there is one
+	point          string // or the address, of what is not swept
+	a, b           *store.Result
+	keys           [2]store.Digest
+	values         []metric
 	*pipeline.Difference
 }
 
@@ -140,7 +141,7 @@ func (d *differ) results(first, second string) error {
 			return err
 		}
 		if d.json {
-			return d.pairJSON(b[0].title(), p)
+			return d.pairJSON(p)
 		}
 		if p.keys[0] == p.keys[1] {
 			fmt.Fprintln(d.stdout, "They are one result.")
@@ -190,9 +191,11 @@ func (d *differ) of(n *named) string {
 func (d *differ) pair(point string, a, b *named) (*pair, error) {
 	p := &pair{point: point}
 	if a != nil {
+		p.pipeline, p.addr = a.pipeline, a.addr
 		p.a, p.keys[0] = a.result, a.key
 	}
 	if b != nil {
+		p.pipeline, p.addr = b.pipeline, b.addr
 		p.b, p.keys[1] = b.result, b.key
 	}
 	return p, d.compare(p)
@@ -323,21 +326,25 @@ func (d *differ) details(pairs []*pair, indent string) {
 	}
 	t := &columns{right: []bool{false, false, false}}
 	equal, left := 0, 0
-	for i, p := range pairs {
-		point := p.point
-		if len(pairs) == 1 {
-			point = ""
+	told, untold := 0, 0 // instances some number of which changed
+	for _, p := range pairs {
+		changed := slices.DeleteFunc(slices.Clone(p.values), func(m metric) bool {
+			return m.Was == m.Is || math.IsNaN(m.Was) && math.IsNaN(m.Is)
+		})
+		equal += len(p.values) - len(changed)
+		switch {
+		case len(changed) == 0:
+			continue
+		case !d.all && told == few:
+			untold++
+			left += len(changed)
+			continue
 		}
-		for _, m := range p.values {
-			switch {
-			case m.Was == m.Is || math.IsNaN(m.Was) && math.IsNaN(m.Is):
-				equal++
-			case !d.all && i >= few:
-				left++
-			default:
-				t.rows = append(t.rows, []string{point, m.Output + "." + m.Name, m.change()})
-				point = ""
-			}
+		told++
+		point := p.point
+		for _, m := range changed {
+			t.rows = append(t.rows, []string{point, m.Output + "." + m.Name, m.change()})
+			point = ""
 		}
 	}
 	if len(pairs) == 1 {
@@ -351,7 +358,7 @@ func (d *differ) details(pairs []*pair, indent string) {
 	}
 	t.print(d.stdout)
 	if left > 0 {
-		fmt.Fprintf(d.stdout, "%s%s… and %s of %s; --all shows all%s\n", indent, d.tint.dim, count(left, "more number"), count(len(pairs)-few, "more instance"), d.tint.reset)
+		fmt.Fprintf(d.stdout, "%s%s… and %s of %s; --all shows all%s\n", indent, d.tint.dim, count(left, "more number"), count(untold, "more instance"), d.tint.reset)
 	}
 	if equal > 0 {
 		fmt.Fprintf(d.stdout, "%s%s%s equal%s\n", indent, d.tint.dim, count(equal, "number"), d.tint.reset)
@@ -488,7 +495,7 @@ func (d *differ) runs(a, b *pipeline.Record) error {
 	depth := map[string]int{}
 	for _, addr := range addrs {
 		block, _, swept := strings.Cut(addr, "[")
-		p := &pair{point: addr[len(block):], keys: [2]store.Digest{was[addr], is[addr]}}
+		p := &pair{pipeline: b.Pipeline, addr: addr, point: addr[len(block):], keys: [2]store.Digest{was[addr], is[addr]}}
 		if !swept {
 			p.point = addr
 		}
@@ -520,7 +527,13 @@ func (d *differ) runs(a, b *pipeline.Record) error {
 		return nil
 	}
 	fmt.Fprintf(d.stdout, "%s%s: run %s → run %s%s\n", d.tint.bold, b.Pipeline, runTitle(a), runTitle(b), d.tint.reset)
-	d.files(a, b)
+	d.files(a.Sources, b.Sources)
+	d.files(a.Files, b.Files)
+	for _, r := range []*pipeline.Record{a, b} {
+		if n := len(r.Before); n > 0 {
+			fmt.Fprintf(d.stdout, "%sof %s run %s has what earlier runs left%s\n", d.tint.dim, count(n, "stage"), r.Short(), d.tint.reset)
+		}
+	}
 	equal := 0
 	for _, block := range order {
 		if d.block(*blocks[block]) {
@@ -544,12 +557,12 @@ func runTitle(r *pipeline.Record) string {
 }
 
 // files says which of the files that the runs were made from differ.
-func (d *differ) files(a, b *pipeline.Record) {
+func (d *differ) files(before, after map[string]store.Digest) {
 	var changed []string
-	all := slices.Compact(slices.Sorted(slices.Values(append(sortedNames(a.Sources), sortedNames(b.Sources)...))))
+	all := slices.Compact(slices.Sorted(slices.Values(append(sortedNames(before), sortedNames(after)...))))
 	for _, path := range all {
-		was, had := a.Sources[path]
-		is, has := b.Sources[path]
+		was, had := before[path]
+		is, has := after[path]
 		switch {
 		case had && has && was != is:
 			changed = append(changed, path+" changed")
@@ -559,21 +572,25 @@ func (d *differ) files(a, b *pipeline.Record) {
 			changed = append(changed, path+" came")
 		}
 	}
+	if more := len(changed) - many; more > 0 && !d.all {
+		changed = append(changed[:many], count(more, "more file"))
+	}
 	if changed != nil {
 		fmt.Fprintf(d.stdout, "%s%s%s\n", d.tint.dim, strings.Join(changed, ", "), d.tint.reset)
 	}
 }
 
 // pairJSON prints what became of one result.
-func (d *differ) pairJSON(addr string, p *pair) error {
+func (d *differ) pairJSON(p *pair) error {
 	line := struct {
-		Addr   string `json:"addr"`
-		Change string `json:"change"` // came, went, changed, equal
-		Was    string `json:"was,omitempty"`
-		Is     string `json:"is,omitempty"` // keys
+		Pipeline string `json:"pipeline,omitempty"`
+		Addr     string `json:"addr,omitempty"`
+		Change   string `json:"change"` // came, went, changed, equal
+		Was      string `json:"was,omitempty"`
+		Is       string `json:"is,omitempty"` // keys
 		*pipeline.Difference
 		Metrics []metric `json:"metrics,omitempty"`
-	}{Addr: addr, Change: "changed", Difference: p.Difference, Metrics: p.values}
+	}{Pipeline: p.pipeline, Addr: p.addr, Change: "changed", Difference: p.Difference, Metrics: p.values}
 	if !p.keys[0].IsZero() {
 		line.Was = p.keys[0].String()
 	}
@@ -600,11 +617,7 @@ func (d *differ) blockJSON(b blockPairs) error {
 		if p.keys[0] == p.keys[1] {
 			continue
 		}
-		addr := p.point
-		if strings.HasPrefix(addr, "[") {
-			addr = b.block + addr
-		}
-		if err := d.pairJSON(addr, p); err != nil {
+		if err := d.pairJSON(p); err != nil {
 			return err
 		}
 	}

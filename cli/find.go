@@ -144,6 +144,7 @@ type named struct {
 	log      bool            // the argument names the log
 	graph    *pipeline.Graph // that the files have now, with the node; nil where they have none
 	node     *pipeline.Node
+	declared bool   // the files have the address, if perhaps with another key
 	do       string // what a run would do about the node
 	why      []string
 	causes   []string // why what it waits for would change

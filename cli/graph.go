@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -50,8 +49,6 @@ func (c *command) graph() *cobra.Command {
 
 // graphJSON prints a line a node, with what it reads.
 func (c *command) graphJSON(g *pipeline.Graph, steps []pipeline.Step) error {
-	enc := json.NewEncoder(c.stdout)
-	enc.SetEscapeHTML(false)
 	for _, s := range steps {
 		line := struct {
 			Pipeline string   `json:"pipeline"`
@@ -64,7 +61,7 @@ func (c *command) graphJSON(g *pipeline.Graph, steps []pipeline.Step) error {
 		for _, in := range s.Node.Inputs() {
 			line.Reads = append(line.Reads, in.String())
 		}
-		if err := enc.Encode(line); err != nil {
+		if err := c.line(line); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -85,9 +84,7 @@ func (c *command) showResult(st *store.Store, n *named, made *pipeline.Making) e
 		if made != nil {
 			line.Run, line.Time = made.Run.ID, &made.End.Time
 		}
-		enc := json.NewEncoder(c.stdout)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(line)
+		return c.line(line)
 	}
 	tint := palette(c.color(c.stdout))
 	fmt.Fprintf(c.stdout, "%s%s%s\nkey %s\n", tint.bold, n.title(), tint.reset, n.key)
@@ -171,13 +168,11 @@ func (c *command) showLog(st *store.Store, n *named, several bool) error {
 		return err
 	}
 	if c.json {
-		line, err := plainJSON(struct {
+		return c.line(struct {
 			Pipeline string `json:"pipeline,omitempty"`
 			Addr     string `json:"addr,omitempty"`
 			Log      string `json:"log"`
 		}{n.pipeline, n.addr, string(text)})
-		fmt.Fprintln(c.stdout, line)
-		return err
 	}
 	if several {
 		fmt.Fprintf(c.stdout, "— %s\n", n.title())

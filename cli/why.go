@@ -26,6 +26,7 @@ func (c *command) why() *cobra.Command {
 		}
 		st := c.store()
 		all = once(all)
+		c.locate(all)
 		accounts := make([]*account, len(all))
 		makings := makingsOf(st, all)
 		for i, n := range all {
@@ -43,6 +44,34 @@ func (c *command) why() *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// locate looks up in the files where results stand that were not named by an address of theirs: what a run would do about
+// them. Files that are gone or wrong have none.
+func (c *command) locate(all []*named) {
+	now := map[string]map[string]*named{} // by block, then by address
+	for _, n := range all {
+		if n.node != nil || n.addr == "" {
+			continue
+		}
+		block, _, _ := strings.Cut(n.title(), "[")
+		if now[block] == nil {
+			now[block] = map[string]*named{}
+			declared, err := c.byAddr(c.store(), block)
+			if err != nil {
+				continue
+			}
+			for _, d := range declared {
+				now[block][d.title()] = d
+			}
+		}
+		if d := now[block][n.title()]; d != nil && d.node != nil {
+			n.declared = true
+			if d.key == n.key {
+				n.graph, n.node, n.do, n.why, n.causes = d.graph, d.node, d.do, d.why, d.causes
+			}
+		}
+	}
 }
 
 // makingsOf finds how results came about: that which is stored, or else the newest attempt at their addresses.
@@ -122,6 +151,8 @@ func (a *account) past() []string {
 // now tells what a run would do.
 func (a *account) now() []string {
 	switch {
+	case a.node == nil && a.declared:
+		return []string{"the files have other settings or inputs there now"}
 	case a.node == nil:
 		return []string{"the files do not declare it now"}
 	case a.do == pipeline.Cached:
