@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -55,7 +56,7 @@ func fileset(dir, path, pattern string) ([]string, error) {
 	if strings.HasPrefix(pattern, "/") || pattern == ".." || strings.HasPrefix(pattern, "../") || strings.Contains(pattern, "/../") {
 		return nil, fmt.Errorf("the pattern %q leads out of %s; name another folder as the path", pattern, folder)
 	}
-	all, err := doublestar.Glob(os.DirFS(folder), pattern, doublestar.WithFilesOnly(), doublestar.WithFailOnIOErrors())
+	all, err := doublestar.Glob(storeless{os.DirFS(folder)}, pattern, doublestar.WithFilesOnly(), doublestar.WithFailOnIOErrors())
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +75,16 @@ func fileset(dir, path, pattern string) ([]string, error) {
 
 // storeFolder is where a store stands beside its pipeline file; what it holds is no source.
 const storeFolder = ".anneal"
+
+// storeless is a tree whose stores are not listed: they may be large, and change while they are read.
+type storeless struct{ fs.FS }
+
+func (t storeless) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(t.FS, name)
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() == storeFolder }), err
+}
+
+func (t storeless) Stat(name string) (fs.FileInfo, error) { return fs.Stat(t.FS, name) }
 
 // normal returns an error if HCL would change the name of a file, and so lead to none.
 func normal(name string) error {

@@ -239,14 +239,18 @@ func TestFileset(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.Symlink("itself", filepath.Join(dir, ".anneal/itself")); err != nil { // an error, were the store looked through
+		t.Fatal(err)
+	}
 	for call, want := range map[string]string{
-		`fileset(".", "*.txt")`:          "a.txt",
-		`fileset(".", "**/*.txt")`:       "a.txt data/c.txt data/deep/d.txt",
-		`fileset(".", "*.{txt,md}")`:     "a.txt b.md",
-		`fileset("data", "**")`:          "c.txt deep/d.txt",
-		`fileset("data/", "?.txt")`:      "c.txt",
-		`fileset(".", "none*")`:          "",
-		`fileset("` + dir + `", "*.md")`: "b.md",
+		`fileset(".", ".anneal/objects/*")`: "",
+		`fileset(".", "*.txt")`:             "a.txt",
+		`fileset(".", "**/*.txt")`:          "a.txt data/c.txt data/deep/d.txt",
+		`fileset(".", "*.{txt,md}")`:        "a.txt b.md",
+		`fileset("data", "**")`:             "c.txt deep/d.txt",
+		`fileset("data/", "?.txt")`:         "c.txt",
+		`fileset(".", "none*")`:             "",
+		`fileset("` + dir + `", "*.md")`:    "b.md",
 	} {
 		path := filepath.Join(dir, "pipelines.hcl")
 		if err := os.WriteFile(path, []byte("pipeline \"p\" {\nword \"w\" {\ntext = join(\" \", "+call+")\n}\n}"), 0o666); err != nil {
