@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -180,18 +179,17 @@ func span(d time.Duration) string {
 }
 
 func (c *command) collectedJSON(found *pipeline.Collected, o pipeline.Collection) error {
-	enc := json.NewEncoder(c.stdout)
-	enc.SetEscapeHTML(false)
 	type line struct {
-		Action string        `json:"action"` // remove: it would go; removed: it went; keep
-		What   string        `json:"what"`   // result, artifact, object, or debris
-		Addr   string        `json:"addr,omitempty"`
-		Key    *store.Digest `json:"key,omitempty"`
-		Output string        `json:"output,omitempty"`
-		Path   string        `json:"path,omitempty"`
-		Why    string        `json:"why,omitempty"`
-		Used   *time.Time    `json:"used,omitempty"`
-		Size   int64         `json:"size"`
+		Action   string        `json:"action"` // remove: it would go; removed: it went; keep
+		What     string        `json:"what"`   // result, artifact, object, or debris
+		Pipeline string        `json:"pipeline,omitempty"`
+		Addr     string        `json:"addr,omitempty"`
+		Key      *store.Digest `json:"key,omitempty"`
+		Output   string        `json:"output,omitempty"`
+		Path     string        `json:"path,omitempty"`
+		Why      string        `json:"why,omitempty"`
+		Used     *time.Time    `json:"used,omitempty"`
+		Size     int64         `json:"size"`
 	}
 	action := "remove"
 	if o.Delete {
@@ -200,7 +198,8 @@ func (c *command) collectedJSON(found *pipeline.Collected, o pipeline.Collection
 	var lines []line
 	result := func(r store.SweptResult) line {
 		used := r.Used.UTC()
-		return line{What: "result", Addr: found.Addrs[r.Key], Key: &r.Key, Used: &used, Size: r.Size}
+		pipeline, addr, _ := strings.Cut(found.Addrs[r.Key], "/")
+		return line{What: "result", Pipeline: pipeline, Addr: addr, Key: &r.Key, Used: &used, Size: r.Size}
 	}
 	for _, r := range found.Gone {
 		l := result(r)
@@ -208,7 +207,8 @@ func (c *command) collectedJSON(found *pipeline.Collected, o pipeline.Collection
 		lines = append(lines, l)
 	}
 	for _, t := range found.Dropped {
-		lines = append(lines, line{Action: action, What: "artifact", Addr: found.Addrs[t.Key], Key: &t.Key, Output: t.Output, Size: t.Size})
+		pipeline, addr, _ := strings.Cut(found.Addrs[t.Key], "/")
+		lines = append(lines, line{Action: action, What: "artifact", Pipeline: pipeline, Addr: addr, Key: &t.Key, Output: t.Output, Size: t.Size})
 	}
 	for _, f := range found.Loose {
 		lines = append(lines, line{Action: action, What: "object", Path: f.Path, Size: f.Size})
@@ -222,7 +222,7 @@ func (c *command) collectedJSON(found *pipeline.Collected, o pipeline.Collection
 		lines = append(lines, l)
 	}
 	for _, l := range lines {
-		if err := enc.Encode(l); err != nil {
+		if err := c.line(l); err != nil {
 			return err
 		}
 	}

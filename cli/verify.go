@@ -113,14 +113,16 @@ func (c *command) reading(started time.Time) (progress func(done, total int64), 
 // damage lists one thing that is wrong, with what it belongs to.
 func (c *command) damage(d store.Damage, addrs map[store.Digest]string) error {
 	type use struct {
-		Key    store.Digest `json:"key"`
-		Addr   string       `json:"addr,omitempty"` // where the files or a run know it
-		Output string       `json:"output,omitempty"`
+		Key      store.Digest `json:"key"`
+		Pipeline string       `json:"pipeline,omitempty"` // where the files or a run know it
+		Addr     string       `json:"addr,omitempty"`
+		Output   string       `json:"output,omitempty"`
 	}
 	of := []use{}
 	var words []string
 	for _, u := range d.Of {
-		of = append(of, use{u.Key, addrs[u.Key], u.Output})
+		pipeline, addr, _ := strings.Cut(addrs[u.Key], "/")
+		of = append(of, use{u.Key, pipeline, addr, u.Output})
 		name := addrs[u.Key]
 		if name == "" {
 			name = "result " + u.Key.Short() + ", of no run"
