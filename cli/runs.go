@@ -77,7 +77,7 @@ func (c *command) listRuns(all []*pipeline.Record, n int) error {
 // outcome tells what became of a run's stages.
 func outcome(r *pipeline.Record) string {
 	if r.Unfinished {
-		return "unfinished: killed, or still running"
+		return "killed, or still running"
 	}
 	s := r.Summary
 	text := tally(s.Ran, "ran", s.Cached, "cached", s.Failed, "failed", s.Skipped, "skipped")
