@@ -337,9 +337,12 @@ func (it *item) evaluate() (diags hcl.Diagnostics) {
 func (c *Config) eval(expr hcl.Expression, ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	v, diags := expr.Value(ctx)
 	unlike := c.takeUnlike()
-	inconsistent := false
+	for _, u := range unlike { // which say what to do, as HCL does not about the same conditional
+		diags = slices.DeleteFunc(diags, func(d *hcl.Diagnostic) bool {
+			return d.Summary == "Inconsistent conditional result types" && d.Context != nil && *d.Context == *u.Subject
+		})
+	}
 	for i, d := range diags {
-		inconsistent = inconsistent || d.Summary == "Inconsistent conditional result types"
 		if off := disabledIn(d); off != nil {
 			diags[i] = problem(*d.Subject, "Not enabled", "%s.", off)
 		}
@@ -354,10 +357,7 @@ func (c *Config) eval(expr hcl.Expression, ctx *hcl.EvalContext) (cty.Value, hcl
 			diags[i] = &plain
 		}
 	}
-	if !inconsistent { // else HCL has said it
-		diags = append(diags, unlike...)
-	}
-	return v, diags
+	return v, append(diags, unlike...)
 }
 
 // secretsOf lists the environment variables that an expression calls for, or that what it refers to was computed from.

@@ -117,6 +117,7 @@ func TestBadBlocks(t *testing.T) {
 		"unlike objects":             {block("text = jsonencode(true ? { a = 1, b = \"x\" } : { a = 2 })"), []string{"line 3", "Unlike results"}},
 		"unlike objects, unchosen":   {block("text = jsonencode(false ? { a = 1, b = \"x\" } : { a = 2 })"), []string{"line 3", "Unlike results"}},
 		"unlike lists":               {block("text = jsonencode(true ? [1, \"a\"] : [2])"), []string{"line 3", "Unlike results"}},
+		"unlike grids":               {block("for_each = true ? grid({ a = [1] }) : grid({ b = [1] })"), []string{"line 3", "Unlike results", "choose from an object by its key"}},
 		"unlike in a for":            {block("", "locals {\nx = [for i in [1, 2] : i > 1 ? { a = i } : { a = i, b = \"\" }]\n}"), []string{"line 6", "Unlike results"}},
 	} {
 		t.Run(name, func(t *testing.T) {
