@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -60,9 +62,16 @@ func (c *command) writeResults(g *pipeline.Graph, out *pipeline.Outcome, st *sto
 		}
 		return strings.TrimPrefix(fileName(n.Block, n.Point), n.Kind.Name+".")
 	}
+	guard := store.Digest(sha256.Sum256([]byte("results " + g.Name))) // runs of one pipeline often end together
+	unlock, err := st.Lock(context.Background(), guard, nil)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	staged := filepath.Join(st.Dir(), "results-"+guard.String())
 	w := written{root: root, files: map[string]store.Digest{}}
 	for _, r := range made {
-		if err := c.writeReport(&w, folder(r.node), r.blob, st); err != nil {
+		if err := c.writeReport(&w, folder(r.node), r.blob, st, staged); err != nil {
 			return err
 		}
 	}
@@ -81,19 +90,18 @@ func (c *command) writeResults(g *pipeline.Graph, out *pipeline.Outcome, st *sto
 	return nil
 }
 
-// writeReport writes the files of one report into a folder of w.
-func (c *command) writeReport(w *written, folder string, b store.Blob, st *store.Store) error {
-	staged, err := os.MkdirTemp(st.Dir(), "results-")
+// writeReport writes the files of one report into a folder of w, by way of the folder staged.
+func (c *command) writeReport(w *written, folder string, b store.Blob, st *store.Store, staged string) error {
+	err := os.RemoveAll(staged) // a run that was killed may have left it
 	if err != nil {
 		return err
 	}
-	from := filepath.Join(staged, "report")
-	if err = stage(st, b, from); err == nil {
-		err = copyTree(from, filepath.Join(w.root, folder), func(from, part string) error {
+	if err = stage(st, b, staged); err == nil {
+		err = copyTree(staged, filepath.Join(w.root, folder), func(from, part string) error {
 			if err := compress(from, part); err != nil {
 				return err
 			}
-			rel, err := filepath.Rel(filepath.Join(staged, "report"), from)
+			rel, err := filepath.Rel(staged, from)
 			if err != nil {
 				return err
 			}

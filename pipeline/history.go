@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -107,8 +106,14 @@ func (r *Record) Short() string { return r.ID[strings.LastIndexByte(r.ID, '-')+1
 
 // FindRun returns a run by its id, by the name it was given (the newest of that name), by the start of its id or the six
 // characters that end it, or by the word "last", which means the newest that ended; last~1 is the one before. pipeline
-// limits the search where it is not "".
+// limits the search where it is not "", and so does one before a slash: tiny/last.
 func FindRun(st *store.Store, pipeline, what string) (*Record, error) {
+	if of, rest, ok := strings.Cut(what, "/"); ok {
+		if pipeline != "" && pipeline != of {
+			return nil, fmt.Errorf("%s is no run of %s", what, pipeline)
+		}
+		pipeline, what = of, rest
+	}
 	back := -1
 	if n, ok := strings.CutPrefix(what, Latest); ok {
 		if n == "" {
@@ -187,19 +192,7 @@ func (r *Record) write(st *store.Store) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(runsDir(st), r.ID+".json")
-	f, err := os.Create(path + ".part")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(data, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(path+".part", path); err != nil {
-		return err
-	}
-	return syncDir(runsDir(st))
+	return st.Replace(filepath.Join(runsDir(st), r.ID+".json"), append(data, '\n'))
 }
 
 func (r *Record) journal(st *store.Store) string { return filepath.Join(runsDir(st), r.ID+".jsonl") }

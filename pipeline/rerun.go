@@ -46,6 +46,7 @@ func (g *Graph) Rerun(ctx context.Context, st *store.Store, nodes []*Node, execu
 			r.stages[s.Node].facts = s.Result.Key
 		}
 	}
+	defer st.Tidy() // what is left of making dropped artifacts; gc would find it too
 	for _, n := range nodes {
 		again, err := r.again(ctx, executors[n.Meta.Executor], r.stages[n])
 		if ctx.Err() != nil {

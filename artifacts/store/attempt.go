@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Attempt is a folder in which one result is being made. Whoever holds one holds the lock of its key.
@@ -70,7 +72,7 @@ func (a *Attempt) clear() error {
 		return os.RemoveAll(parent)
 	}
 	for _, dir := range []string{a.In(), filepath.Join(a.Dir, "out"), a.Dir} {
-		entries, err := os.ReadDir(dir)
+		entries, err := ownEntries(dir)
 		if err != nil {
 			return os.RemoveAll(parent)
 		}
@@ -92,6 +94,16 @@ func (a *Attempt) clear() error {
 	return nil
 }
 
+// ownEntries lists what is in a folder, and fails where the stage has put a link to another in its place.
+func ownEntries(dir string) ([]fs.DirEntry, error) {
+	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.ReadDir(-1)
+}
+
 // sparePrefix starts the names of folders in work/ that wait for an attempt.
 const sparePrefix = "spare-"
 
@@ -111,18 +123,29 @@ func (s *Store) spare() (path string, ok bool) {
 func (s *Store) Tidy() error {
 	var errs []error
 	for path, ok := s.spare(); ok; path, ok = s.spare() {
-		errs = append(errs, os.RemoveAll(path))
+		errs = append(errs, discard(path))
 	}
 	return errors.Join(errs...)
 }
 
+// discard removes a spare folder, unless an attempt takes it first: never one that an attempt is about to take.
+func discard(path string) error {
+	gone := path + "." + rand.Text() + partial
+	if err := os.Rename(path, gone); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	return os.RemoveAll(gone)
+}
+
 // Hash tells what the outputs, given by name with their types, would be in the store.
 func (a *Attempt) Hash(types map[string]string) (map[string]Blob, error) {
-	in := &intake{store: a.store}
-	blobs, err := a.take(in, types)
-	for _, m := range in.moves {
-		if strings.HasSuffix(m.from, manifestSuffix) {
-			err = errors.Join(err, os.Remove(m.from))
+	blobs, err := a.take(&intake{store: a.store}, types)
+	for name, b := range blobs {
+		if b.Tree {
+			err = errors.Join(err, os.Remove(a.Out(name)+manifestSuffix))
 		}
 	}
 	return blobs, err
@@ -214,16 +237,37 @@ func (a *Attempt) Commit(facts []Fact, types map[string]string, made Made) (*Res
 	return r, a.clear()
 }
 
-// PutResult writes r, whose outputs are stored, under its key, whose lock the caller holds.
+// PutResult writes r, whose outputs are stored or were dropped, under its key, whose lock the caller holds.
 func (s *Store) PutResult(r *Result) error {
-	to := s.resultPath(Key(r.Key))
-	if _, err := makeDir(filepath.Dir(to)); err != nil {
+	unlock, err := s.share()
+	if err != nil {
 		return err
 	}
-	if err := s.write(to+partial, r.encode(), 0o666); err != nil {
+	defer unlock()
+	if _, err := s.Check(r); err != nil { // a sweep may have come first
 		return err
 	}
-	return s.settle([]move{{to + partial, to}})
+	return s.replace(s.resultPath(Key(r.Key)), r.encode())
+}
+
+// Replace puts data at a path in the store's folder, durably, whole or not at all, beside sweeps.
+func (s *Store) Replace(path string, data []byte) error {
+	unlock, err := s.share()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return s.replace(path, data)
+}
+
+func (s *Store) replace(path string, data []byte) error {
+	if _, err := makeDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	if err := s.write(path+partial, data, 0o666); err != nil {
+		return err
+	}
+	return s.settle([]move{{path + partial, path}})
 }
 
 // manifestSuffix ends the name of the list of a folder's files, beside the folder.

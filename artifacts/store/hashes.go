@@ -149,6 +149,9 @@ func (h *Hashes) Save() error {
 	if err = errors.Join(err, w.Flush(), f.Close()); err == nil {
 		err = os.Rename(temporary, h.path)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a sweep was faster; the files will be hashed again
+	}
 	if err != nil {
 		return errors.Join(err, os.Remove(temporary))
 	}

@@ -4,8 +4,11 @@
 //	objects/<2>/<digest>    one file, or the manifest of a tree; read-only, written once. <digest>.dropped in its
 //	                        place says that it was dropped on purpose
 //	results/<2>/<key>       what a stage made, written last
-//	work/<key>/<attempt>/   a stage that runs; its lock is work/<key>.lock
+//	work/<key>/<attempt>/   a stage that runs, or the log of one that failed
+//	work/locks              each key's lock is that of a byte; where there are no such locks, that of work/<key>.lock
+//	work/spare-<key>/       empty folders of an attempt that succeeded, for another
 //	rerun/<key>/            what a stage made when it ran again to be compared
+//	results-<key>/          files on their way to the user; the lock of the key is held
 //	damaged/<name>          objects and results whose bytes no longer match their name
 //	sweep.lock, sweep.gate  held together by commits, alone by a sweep
 //	runs/                   journals, kept by the pipeline

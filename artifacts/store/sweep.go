@@ -59,7 +59,7 @@ func (s *Store) Now() (time.Time, error) {
 		return time.Time{}, err
 	}
 	info, err := f.Stat()
-	if err = errors.Join(err, f.Close(), os.Remove(f.Name())); err != nil {
+	if err = errors.Join(err, f.Close(), removeFile(f.Name())); err != nil { // or another sweep has
 		return time.Time{}, err
 	}
 	return info.ModTime(), nil
@@ -294,29 +294,26 @@ func (w *sweep) debris() error {
 		return err
 	}
 	dir := w.store.dir
-	work, _ := os.ReadDir(filepath.Join(dir, "work"))
-	for _, e := range work {
-		key, err := ParseDigest(strings.TrimSuffix(e.Name(), lockSuffix))
-		if err != nil || w.keep.Results[key] && e.IsDir() || w.store.locked(key) {
-			continue
-		}
-		if err := add(filepath.Join(dir, "work", e.Name())); err != nil {
-			return err
-		}
-	}
-	var all []string
-	for _, pattern := range []string{"damaged/*", "work/" + sparePrefix + "*", "rerun/*", "results-*", "*" + partial, "runs/*" + partial, "objects/*/*" + partial, "results/*/*" + partial} {
-		paths, err := filepath.Glob(filepath.Join(escape(dir), pattern))
-		if err != nil {
-			return err
-		}
-		all = append(all, paths...)
-	}
 	readable := map[Digest]bool{}
 	for _, list := range [][]SweptResult{w.found.Stay, w.found.Gone} {
 		for _, one := range list {
 			readable[one.Key] = true
 		}
+	}
+	var all []string
+	work, _ := os.ReadDir(filepath.Join(dir, "work"))
+	for _, e := range work {
+		key, err := keyIn(e.Name())
+		if err == nil && (!e.IsDir() || !w.keep.Results[key] || readable[key]) {
+			all = append(all, filepath.Join(dir, "work", e.Name()))
+		}
+	}
+	for _, pattern := range []string{"damaged/*", "work/" + sparePrefix + "*", "rerun/*", resultsPrefix + "*", "cat-*", "*" + partial, "runs/*" + partial, "objects/*/*" + partial, "results/*/*" + partial} {
+		paths, err := filepath.Glob(filepath.Join(escape(dir), pattern))
+		if err != nil {
+			return err
+		}
+		all = append(all, paths...)
 	}
 	err := w.store.shards("results", func(path string, e fs.DirEntry) error {
 		if key, err := ParseDigest(e.Name()); err == nil && !readable[key] {
@@ -328,8 +325,8 @@ func (w *sweep) debris() error {
 		return err
 	}
 	for _, path := range all {
-		if key, err := ParseDigest(filepath.Base(path)); err == nil && w.store.locked(key) {
-			continue // it runs again
+		if key, err := keyIn(filepath.Base(path)); err == nil && w.store.locked(key) {
+			continue // somebody works there
 		}
 		if err := add(path); err != nil {
 			return err
@@ -397,10 +394,14 @@ func (w *sweep) remove() error {
 	return nil
 }
 
-// clear removes debris, that of a stage under the lock of its key.
+// clear removes debris: what a key guards under its lock, and nothing that is in use by now.
 func (w *sweep) clear(path string) error {
-	key, err := ParseDigest(strings.TrimSuffix(filepath.Base(path), lockSuffix))
-	if err != nil || filepath.Base(filepath.Dir(path)) != "work" {
+	name := filepath.Base(path)
+	if strings.HasPrefix(name, sparePrefix) {
+		return discard(path)
+	}
+	key, err := keyIn(name)
+	if err != nil {
 		return os.RemoveAll(path)
 	}
 	unlock, free, err := w.store.tryLock(key)
@@ -408,7 +409,19 @@ func (w *sweep) clear(path string) error {
 		return err
 	}
 	defer unlock()
-	return os.RemoveAll(filepath.Join(w.store.dir, "work", key.String()))
+	path = strings.TrimSuffix(path, lockSuffix)
+	if _, newest, err := extent(path); err != nil || !newest.Before(w.keep.Before) {
+		return err
+	}
+	return os.RemoveAll(path)
+}
+
+// resultsPrefix starts the name of a folder whose files are on their way to the user, before the key that guards it.
+const resultsPrefix = "results-"
+
+// keyIn returns the key whose lock is held by whoever works on what has the name.
+func keyIn(name string) (Digest, error) {
+	return ParseDigest(strings.TrimPrefix(strings.TrimSuffix(name, lockSuffix), resultsPrefix))
 }
 
 func removeFile(path string) error {
