@@ -48,8 +48,8 @@ func (r *runner) make(ctx context.Context, executor Executor, s *stageRun, free 
 	file := &lateFile{path: attempt.Log()}
 	log, flush := r.graph.config.secrets.writer(file)
 	t := &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, Progress: r.progress(s), attempt: attempt}
-	started := time.Now()
 	err = r.stage(ctx, t, s)
+	started := time.Now() // inputs that are made again first are not the stage's own time
 	if err == nil {
 		err = execute(ctx, executor, t, n.Meta.Timeout)
 	}
@@ -202,19 +202,11 @@ func (r *runner) stage(ctx context.Context, t *Task, s *stageRun) error {
 		if _, staged := t.inputs[in.ref]; staged {
 			continue
 		}
-		ref, producer := in.ref, r.stages[in.ref.Node]
-		for producer.key == t.Key {
-			// The producer leaves what it reads, as s will: it cannot be asked for its output while its key is locked, but
-			// its own input has equal bytes.
-			i := slices.IndexFunc(producer.node.inputs, func(p input) bool { return p.field == in.field })
-			ref = producer.node.inputs[i].ref
-			producer = r.stages[ref.Node]
-		}
-		b := producer.result.Outputs[ref.Output]
+		b := r.stages[in.ref.Node].result.Outputs[in.ref.Output]
 		path := filepath.Join(t.attempt.In(), strconv.Itoa(len(t.inputs)))
 		err := r.st.Stage(b, path)
 		if err != nil && (!r.keepsOut || r.st.Dropped(b)) {
-			if err = r.restore(ctx, producer, b, err); err == nil {
+			if err = r.restore(ctx, r.origin(s, in.field), b, err); err == nil {
 				if err = os.RemoveAll(path); err == nil {
 					err = r.st.Stage(b, path)
 				}
@@ -240,6 +232,28 @@ func (r *runner) stage(ctx context.Context, t *Task, s *stageRun) error {
 	return nil
 }
 
+// origin returns the stage that what s reads in a field can be made by again while the key of s is locked. Where stages
+// leave what they read, those before s may have that key too, and its producer may need one of them in its turn; what the
+// first of them reads has equal bytes and needs none.
+func (r *runner) origin(s *stageRun, field string) *stageRun {
+	first := s
+	seen := map[*Node]bool{}
+	for todo := s.node.producers(); len(todo) > 0; {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if seen[n] {
+			continue
+		}
+		seen[n] = true
+		if v := r.stages[n]; v.key == s.key && v.order < first.order {
+			first = v
+		}
+		todo = append(todo, n.producers()...)
+	}
+	i := slices.IndexFunc(first.node.inputs, func(in input) bool { return in.field == field })
+	return r.stages[first.node.inputs[i].ref.Node]
+}
+
 // restore makes an artifact again that was dropped, or whose bytes were found damaged or missing when they were to be read.
 func (r *runner) restore(ctx context.Context, producer *stageRun, b store.Blob, cause error) error {
 	var damaged *store.DamagedError
@@ -257,6 +271,9 @@ func (r *runner) restore(ctx context.Context, producer *stageRun, b store.Blob, 
 		return err
 	}
 	if !adopted {
+		r.mu.Lock()
+		producer.remade = true
+		r.mu.Unlock()
 		r.emit(Event{Addr: producer.node.Addr, Action: "done", Key: producer.key, Values: map[string]float64{"seconds": res.Made.Seconds}})
 	}
 	for _, name := range sortedKeys(res.Outputs) {

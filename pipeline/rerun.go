@@ -40,8 +40,8 @@ func (g *Graph) Rerun(ctx context.Context, st *store.Store, nodes []*Node, execu
 	}
 	r := &runner{graph: g, st: st, options: RunOptions{Executors: executors}, keepsOut: true, notify: notify,
 		commit: make(chan struct{}, commitsAtOnce), stages: map[*Node]*stageRun{}}
-	for _, s := range g.Plan(st) {
-		r.stages[s.Node] = &stageRun{node: s.Node, key: s.Key, result: s.Result}
+	for i, s := range g.Plan(st) {
+		r.stages[s.Node] = &stageRun{node: s.Node, order: i, key: s.Key, result: s.Result}
 		if s.Result != nil {
 			r.stages[s.Node].facts = s.Result.Key
 		}
@@ -80,8 +80,8 @@ func (r *runner) again(ctx context.Context, executor Executor, s *stageRun) (*Re
 	file := &lateFile{path: attempt.Log()}
 	log, flush := r.graph.config.secrets.writer(file)
 	t := &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, Progress: r.progress(s), attempt: attempt}
-	started := time.Now()
 	err = r.stage(ctx, t, s)
+	started := time.Now()
 	if err == nil {
 		err = execute(ctx, executor, t, n.Meta.Timeout)
 	}

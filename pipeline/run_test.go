@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -321,8 +322,47 @@ upper "two" {
 		t.Fatal(err)
 	}
 	out, err := g.Run(ctx, s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(pipeline.Event) {})
-	if err != nil || out.Ran != 1 || out.Cached != 3 {
+	if err != nil || out.Ran != 3 || out.Cached != 1 {
 		t.Errorf("outcome %+v, %v", out.Summary, err)
+	}
+}
+
+// TestDamagedFixedPointOfTwo: likewise where two kinds that leave what they read take turns.
+func TestDamagedFixedPointOfTwo(t *testing.T) {
+	const chain = `
+word "w" {
+  text = "A B"
+}
+upper "one" {
+  from = word.w.out
+}
+capitals "two" {
+  from = upper.one.out
+}
+upper "three" {
+  from = capitals.two.out
+}
+capitals "four" {
+  from = upper.three.out
+}
+`
+	s := newStudy(t)
+	both := append(slices.Clone(kinds), &pipeline.Kind{Name: "capitals", Version: 1, New: func() pipeline.Stage { return &upper{} }})
+	run := func(blocks string) *pipeline.Outcome {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		out, err := s.loadKinds(blocks, both).Run(ctx, s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(pipeline.Event) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	run(chain)
+	s.overwrite("A B", "A_B")
+	s.st = store.Open(s.st.Dir())
+	out := run(chain + "collect \"c\" {\n table \"t\" { from = [capitals.four.out] }\n}")
+	if !out.Succeeded() || out.Failed > 0 {
+		t.Errorf("outcome %+v, %v", out.Summary, out.Failures)
 	}
 }
 

@@ -24,7 +24,9 @@ type stageRun struct {
 	settled   bool    // it has a result, failed or was skipped
 	failed    bool
 	skipped   bool
-	failures  int // of its attempts
+	cached    bool // its result was there, or another made it,
+	remade    bool // and was made again, since its bytes were not: guarded by runner.mu
+	failures  int  // of its attempts
 
 	facts  []store.Fact // once its inputs are there
 	key    store.Digest
@@ -145,6 +147,10 @@ func (s *schedule) run(ctx context.Context) {
 	}
 	s.out.Interrupted = ctx.Err() != nil
 	for _, v := range s.order {
+		if v.cached && v.remade {
+			s.out.Cached--
+			s.out.Ran++
+		}
 		if !v.settled {
 			s.out.NotBegun++
 			s.skip(v, Event{Text: NotBegun})
@@ -178,7 +184,6 @@ func (s *schedule) lookUp() {
 	})
 	for i, v := range batch {
 		if v.result != nil {
-			s.out.Cached++
 			s.succeed(v, v.result, Event{Action: "cached"})
 			continue
 		}
@@ -251,14 +256,11 @@ func (s *schedule) finish(ctx context.Context, f finished) {
 		equal := s.running[f.key]
 		delete(s.running, f.key)
 		if f.adopted {
-			s.out.Cached++
 			s.succeed(f.stageRun, f.made, Event{Action: "cached"})
 		} else {
-			s.out.Ran++
 			s.succeed(f.stageRun, f.made, Event{Action: "done", Key: f.key, Values: map[string]float64{"seconds": f.made.Made.Seconds}})
 		}
 		for _, v := range equal {
-			s.out.Cached++
 			s.succeed(v, f.made, Event{Action: "cached"})
 		}
 	case ctx.Err() != nil && !blames(f.err) && !errors.As(f.err, &panicked):
@@ -283,6 +285,11 @@ func (s *schedule) finish(ctx context.Context, f finished) {
 
 func (s *schedule) succeed(v *stageRun, result *store.Result, e Event) {
 	v.result = result
+	if v.cached = e.Action == "cached"; v.cached {
+		s.out.Cached++
+	} else {
+		s.out.Ran++
+	}
 	s.planner.known[v.node] = result
 	s.settle(v)
 	e.Addr, e.Left = v.node.Addr, s.left
