@@ -66,7 +66,7 @@ are kept. Lineage shows that they were, and why.`,
 			}
 		}
 		if refused != nil {
-			return fmt.Errorf("more than a version differs, so nothing was accepted:\n  %s", strings.Join(refused, "\n  "))
+			return fmt.Errorf("nothing was accepted, for not only versions differ:\n  %s", strings.Join(refused, "\n  "))
 		}
 		if err := pipeline.Accept(cmd.Context(), st, accepted, *reason); err != nil {
 			return err

@@ -104,7 +104,7 @@ func (n *Node) leaves(r *store.Result) error {
 		}
 	}
 	if len(r.Outputs) != len(outputs) {
-		return fmt.Errorf("it has %d outputs, not %d", len(r.Outputs), len(outputs))
+		return fmt.Errorf("its outputs are %s", strings.Join(sortedKeys(r.Outputs), ", "))
 	}
 	return nil
 }

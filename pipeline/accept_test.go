@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -139,6 +140,33 @@ func TestAcceptRefuses(t *testing.T) {
 				t.Errorf("got:\n%swant:\n%s", got, c.want)
 			}
 		})
+	}
+}
+
+// bound is a word of a later version, which leaves something else.
+type bound struct {
+	Text   string `hcl:"text,optional"`
+	leaves []pipeline.Output
+}
+
+func (b *bound) Outputs() []pipeline.Output                    { return b.leaves }
+func (*bound) Run(ctx context.Context, t *pipeline.Task) error { return nil }
+
+// TestAcceptOtherOutputs: a result that lacks what the newer version leaves is none of its own.
+func TestAcceptOtherOutputs(t *testing.T) {
+	s := newStudy(t)
+	const one = "word \"w\" {\n  text = \"x\"\n}"
+	s.run(one)
+	for want, leaves := range map[string][]pipeline.Output{
+		"it has no output log of the type text": {{Name: "out", Type: "text"}, {Name: "log", Type: "text"}},
+		"it has no output out of the type page": {{Name: "out", Type: "page"}},
+		"its outputs are out":                   nil,
+	} {
+		next := pipeline.Kind{Name: "word", Version: 2, New: func() pipeline.Stage { return &bound{"a", leaves} }}
+		want = "left word.w: the older result cannot be carried over: " + want + "\n"
+		if got := s.accepted(one, []*pipeline.Kind{&next}, ""); got != want {
+			t.Errorf("got:\n%swant:\n%s", got, want)
+		}
 	}
 }
 
