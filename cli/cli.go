@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"anneal/artifacts/store"
@@ -89,7 +90,7 @@ func (c *command) commands() *cobra.Command {
 		},
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	flags := root.PersistentFlags()
 	flags.StringVarP(&c.dir, "directory", "C", "", "work in `DIR`")
 	flags.StringVarP(&c.file, "file", "f", ".", "read `FILE`, or every .hcl file of a folder")
@@ -125,7 +126,7 @@ func (c *command) commands() *cobra.Command {
 		args := cmd.Args
 		cmd.Args = func(cmd *cobra.Command, given []string) error {
 			if err := args(cmd, given); err != nil {
-				return usagef("%s: %w", cmd.CommandPath(), err)
+				return usagef("%s with %s; write %s", cmd.CommandPath(), count(len(given), "argument"), strings.TrimSuffix(cmd.UseLine(), " [flags]"))
 			}
 			return nil
 		}
@@ -135,6 +136,21 @@ func (c *command) commands() *cobra.Command {
 	root.SetHelpFunc(c.help)
 	arrange(root)
 	return root
+}
+
+// flagError says what a flag takes, in words of ours.
+func flagError(err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		flag := invalid.GetFlag()
+		switch flag.Value.Type() {
+		case "int":
+			return usagef("--%s takes a whole number, not %q", flag.Name, invalid.GetValue())
+		case "bool":
+			return usagef("--%s takes true, false or nothing, not %q", flag.Name, invalid.GetValue())
+		}
+	}
+	return usageError{err}
 }
 
 // code says the error that cmd ended with and returns the exit code that goes with it.

@@ -30,6 +30,9 @@ nothing, and works before anything was run.`,
 		if *cores < 1 {
 			return usagef("--jobs must be at least 1, is %d", *cores)
 		}
+		if err := noAddresses(names); err != nil {
+			return err
+		}
 		graphs, err := c.graphs(names)
 		if err != nil {
 			return err

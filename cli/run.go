@@ -33,6 +33,9 @@ finished stages are kept, and the next run goes on.`,
 	part := selection(cmd)
 	failed := cmd.Flags().Bool("failed", false, "only what failed or was skipped in the newest run, and what that needs")
 	cmd.RunE = func(cmd *cobra.Command, names []string) error {
+		if err := noAddresses(names); err != nil {
+			return err
+		}
 		graphs, err := c.graphs(names)
 		if err != nil {
 			return err
@@ -64,10 +67,13 @@ func (c *command) onlyFailed(graphs []*pipeline.Graph) ([]*pipeline.Graph, error
 		part, r, err := g.Failed(c.store())
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("%w: leave out --failed", err)
+			return nil, usagef("%w: leave out --failed", err)
 		case part != nil:
 			parts = append(parts, part)
-		case !c.json:
+		case c.json:
+		case len(r.Failed)+len(r.Skipped) > 0:
+			fmt.Fprintf(c.stdout, "%s: what failed or was skipped in run %s of %s is not in the files any more.\n", g.Name, r.Short(), r.Started.Local().Format(time.DateTime))
+		default:
 			fmt.Fprintf(c.stdout, "%s: nothing failed or was skipped in run %s of %s.\n", g.Name, r.Short(), r.Started.Local().Format(time.DateTime))
 		}
 	}

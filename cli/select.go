@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"anneal/pipeline"
@@ -23,4 +25,14 @@ func selected(graphs []*pipeline.Graph, s *pipeline.Selection) ([]*pipeline.Grap
 		return nil, usagef("%w", err)
 	}
 	return graphs, nil
+}
+
+// noAddresses refuses addresses where pipelines are named.
+func noAddresses(names []string) error {
+	for _, name := range names {
+		if strings.ContainsAny(name, ".[") {
+			return usagef("%s is no pipeline; for a part of one, write --target '%s'", name, name)
+		}
+	}
+	return nil
 }
