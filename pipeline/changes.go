@@ -247,7 +247,7 @@ func (d *difference) attribute(m factName, t term) string {
 		was = orUnset(t.standard)
 	}
 	if !has {
-		if is = orUnset(t.standard); d.node != nil && t.standard != "" && !d.node.says(t.field) {
+		if is = orUnset(t.standard); is != "unset" && d.node != nil && !d.node.says(t.field) {
 			is += " (default)"
 		}
 	}

@@ -29,6 +29,7 @@ type Record struct {
 
 	Keys    map[string]store.Digest `json:"keys"`              // of the results that this run made or found, by address
 	Before  map[string]store.Digest `json:"before,omitempty"`  // of earlier runs, where this one left nothing
+	Gone    map[string]store.Digest `json:"gone,omitempty"`    // of points that it had no longer, of blocks it left unfinished: for reasons
 	Failed  []string                `json:"failed,omitempty"`  // addresses, in the order of the graph
 	Skipped []string                `json:"skipped,omitempty"` // likewise, whatever for: an input that is missing, or an interruption
 	Sources map[string]store.Digest `json:"sources,omitempty"` // objects with the HCL files it ran from, by path
@@ -152,8 +153,10 @@ func FindRun(st *store.Store, pipeline, what string) (*Record, error) {
 		return starts[0], nil
 	case len(starts) > 1:
 		return nil, fmt.Errorf("%d runs%s start with %s: write more of the id", len(starts), of, what)
-	case known == nil || what == Latest:
+	case known == nil:
 		return nil, fmt.Errorf("there is no run%s yet", of)
+	case what == Latest:
+		return nil, fmt.Errorf("no run%s has ended yet; `anneal runs` lists those there are", of)
 	case strings.HasPrefix(what, Latest+"~"):
 		return nil, fmt.Errorf("there are fewer runs%s than %s asks for; `anneal runs` lists them", of, what)
 	}

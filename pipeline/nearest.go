@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -37,7 +38,7 @@ const (
 	coordinateWeight = 1
 )
 
-// vanished lists by block the instances that the newest run had and the graph has no longer.
+// vanished lists by block the instances that the newest run had, or knew to be gone, and the graph has no longer.
 func (p *planner) vanished() map[string]*candidates {
 	if p.gone != nil {
 		return p.gone
@@ -47,7 +48,7 @@ func (p *planner) vanished() map[string]*candidates {
 		here[n.Addr] = true
 	}
 	var addrs []string
-	keys := p.keys()
+	keys := p.past()
 	for _, addr := range sortedKeys(keys) {
 		if !here[addr] {
 			addrs = append(addrs, addr)
@@ -77,6 +78,16 @@ func (p *planner) vanished() map[string]*candidates {
 		c.index()
 	}
 	return p.gone
+}
+
+// past returns the keys that the newest run left, and those that it knew to be gone.
+func (p *planner) past() map[string]store.Digest {
+	keys := map[string]store.Digest{}
+	if last := p.last(); last != nil {
+		maps.Copy(keys, last.Gone)
+		maps.Copy(keys, p.keys())
+	}
+	return keys
 }
 
 // index fills the columns.

@@ -81,6 +81,8 @@ type planner struct {
 	alike       map[store.Digest][]*stored     // results by what they depend on besides inputs; nil until it is asked for
 	unversioned map[store.Digest][]*stored     // results by what they depend on besides versions; nil until it is asked for
 	gone        map[string]*candidates         // by block; nil until it is asked for
+	had         map[string]bool                // blocks of which that run had results; nil until it is asked for
+	undone      map[string]bool                // addresses that it skipped, likewise
 }
 
 // stored is a result as far as reasons and costs need it.
@@ -177,7 +179,7 @@ func remake(steps []Step, found []finding) {
 	for i := len(steps) - 1; i >= 0; i-- {
 		s := &steps[i]
 		if why, ok := needed[s.Node]; ok {
-			s.Do, s.Result = Maybe, nil
+			s.Do, s.past, s.Result = Maybe, storedOf(s.Result), nil
 			verb := "may need it"
 			if sure[s.Node] {
 				s.Do, verb = Run, "needs it"
@@ -221,13 +223,18 @@ func (p *planner) facts(n *Node) (facts []store.Fact, waiting []string) {
 }
 
 func compareFacts(a, b store.Fact) int {
-	if c := strings.Compare(a.Kind, b.Kind); c != 0 {
-		return c
-	}
-	if c := strings.Compare(a.Name, b.Name); c != 0 {
+	if c := compareNames(a, b); c != 0 {
 		return c
 	}
 	return strings.Compare(a.Value, b.Value)
+}
+
+// compareNames orders facts by what they are about.
+func compareNames(a, b store.Fact) int {
+	if c := strings.Compare(a.Kind, b.Kind); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Name, b.Name)
 }
 
 // sorted returns facts in order, as results of any age may not have them.
@@ -267,12 +274,25 @@ func look(st *store.Store, key store.Digest) (r *store.Result, dropped []string,
 	return nil, nil, "stored result cannot be read: " + err.Error()
 }
 
-// mayBeStored tells whether a stored result has the known facts of n and differs at most in inputs not yet known.
+// mayBeStored tells whether a stored result may be that of n, whose inputs are not all known.
 func (p *planner) mayBeStored(n *Node, f *finding) bool {
-	if f.old != nil && contains(f.old.facts, f.facts) && onlyInputs(f.old.facts, f.facts) {
+	if f.old != nil && f.mayBe(n, f.old) {
 		return true
 	}
-	return slices.ContainsFunc(p.alikes()[store.Key(n.facts)], func(r *stored) bool { return contains(r.facts, f.facts) })
+	return slices.ContainsFunc(p.alikes()[store.Key(n.facts)], func(r *stored) bool { return f.mayBe(n, r) })
+}
+
+// mayBe tells whether r has the known facts of n, one for each input that n waits for, and no others.
+func (f *finding) mayBe(n *Node, r *stored) bool {
+	if len(r.facts) != len(n.facts)+len(n.inputs) || !contains(r.facts, f.facts) {
+		return false
+	}
+	for _, in := range n.inputs {
+		if _, has := slices.BinarySearchFunc(r.facts, store.Fact{Kind: "input", Name: in.field}, compareNames); !has {
+			return false
+		}
+	}
+	return true
 }
 
 // alikes lists every stored result by what it depends on besides inputs.
@@ -307,11 +327,6 @@ func contains(all, some []store.Fact) bool {
 		}
 	}
 	return true
-}
-
-// onlyInputs tells whether all that has more facts than some has them about inputs; both are sorted.
-func onlyInputs(all, some []store.Fact) bool {
-	return slices.Equal(withoutInputs(all), withoutInputs(some))
 }
 
 func withoutInputs(facts []store.Fact) []store.Fact {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,6 +38,8 @@ func (f *folder) Run(ctx context.Context, t *pipeline.Task) error {
 	return os.WriteFile(filepath.Join(t.Output("dir"), "text"), []byte(text), 0o666)
 }
 
+var folders = []*pipeline.Kind{{Name: "folder", Version: 1, New: func() pipeline.Stage { return &folder{} }}}
+
 // TestDroppedInAPlan: what was dropped is missed only by what will read it, and then with everything that it needs.
 func TestDroppedInAPlan(t *testing.T) {
 	const blocks = `
@@ -58,9 +61,8 @@ folder "both" {
   from = folder.base.dir
   with = folder.beside.dir
 }`
-	kinds := []*pipeline.Kind{{Name: "folder", Version: 1, New: func() pipeline.Stage { return &folder{} }}}
 	s := newStudy(t)
-	g := s.loadKinds(blocks, kinds)
+	g := s.loadKinds(blocks, folders)
 	out, err := g.Run(t.Context(), s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(pipeline.Event) {})
 	if err != nil {
 		t.Fatal(err)
@@ -71,30 +73,98 @@ folder "both" {
 	edited := func(old, text string) string {
 		return strings.Replace(blocks, `text = "`+old+`"`, `text = "`+text+`"`, 1)
 	}
-	expect(t, s.plannedBy(kinds, blocks), `cached folder.base:
+	expect(t, s.plannedBy(folders, blocks), `cached folder.base:
 cached folder.tuned:
 cached folder.probed:
 cached folder.beside:
 cached folder.both:
 `)
-	expect(t, s.plannedBy(kinds, edited("probed", "other")), `run folder.base: dir was dropped, and folder.tuned needs it
+	expect(t, s.plannedBy(folders, edited("probed", "other")), `run folder.base: dir was dropped, and folder.tuned needs it
 run folder.tuned: dir was dropped, and folder.probed needs it
 run folder.probed: text: probed → other
 cached folder.beside:
 cached folder.both:
 `)
-	expect(t, s.plannedBy(kinds, edited("base", "other")), `run folder.base: text: base → other
+	expect(t, s.plannedBy(folders, edited("base", "other")), `run folder.base: text: base → other
 maybe folder.tuned: waits for folder.base
 maybe folder.probed: waits for folder.tuned
 cached folder.beside:
 maybe folder.both: waits for folder.base
 `)
-	expect(t, s.plannedBy(kinds, edited("beside", "other")), `maybe folder.base: dir was dropped, and folder.both may need it
+	expect(t, s.plannedBy(folders, edited("beside", "other")), `maybe folder.base: dir was dropped, and folder.both may need it
 cached folder.tuned:
 cached folder.probed:
 run folder.beside: text: beside → other
 maybe folder.both: waits for folder.beside
 `)
+}
+
+// TestDroppedCosts: to make again what was dropped is foreseen to cost what it did.
+func TestDroppedCosts(t *testing.T) {
+	const blocks = `
+folder "base" {
+  for_each = { short = "a", long = "a long one" }
+  text     = each.value
+}
+folder "next" {
+  text = "next"
+  from = folder.base["short"].dir
+}`
+	s := newStudy(t)
+	g := s.loadKinds(blocks, folders)
+	out, err := g.Run(t.Context(), s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(pipeline.Event) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := out.Results[g.Node("folder.base[key=short]")].Outputs["dir"]
+	s.drop(dir)
+	g = s.loadKinds(strings.Replace(blocks, `"next"
+  from`, `"other"
+  from`, 1), folders)
+	steps := g.Plan(s.st)
+	g.Cost(s.st, steps, 1)
+	i := slices.IndexFunc(steps, func(s pipeline.Step) bool { return s.Node.Addr == "folder.base[key=short]" })
+	if s := steps[i]; s.Do != pipeline.Run || s.Bytes != dir.Size {
+		t.Errorf("%s %s is foreseen to take %d bytes, not %d", s.Do, s.Node.Addr, s.Bytes, dir.Size)
+	}
+}
+
+// TestMaybe: a stage that waits may be stored only if a result has all that is known of it, and nothing else but inputs.
+func TestMaybe(t *testing.T) {
+	const blocks = `
+folder "base" {
+  text = "base"
+}
+folder "beside" {
+  text = "beside"
+}
+folder "both" {
+  text = "both"
+  from = folder.base.dir
+  with = folder.beside.dir
+}
+folder "third" {
+  text = "third"
+}`
+	s := newStudy(t)
+	g := s.loadKinds(blocks, folders)
+	if _, err := g.Run(t.Context(), s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(pipeline.Event) {}); err != nil {
+		t.Fatal(err)
+	}
+	edited := strings.Replace(blocks, `"base"
+}`, `"other"
+}`, 1)
+	for name, c := range map[string]struct{ old, new, want string }{
+		"as before":              {"", "", "maybe folder.both: waits for folder.base\n"},
+		"an attribute less":      {"text = \"both\"\n", "", "run folder.both: text: both → unset; waits for folder.base\n"},
+		"an attribute otherwise": {"\"both\"\n", "\"none\"\n", "run folder.both: text: both → none; waits for folder.base\n"},
+		"an input less":          {"with = folder.beside.dir\n", "", "run folder.both: with: an artifact → none; waits for folder.base\n"},
+		"another input":          {"folder.beside.dir", "folder.third.dir", "run folder.both: with: content of folder.third.dir changed; waits for folder.base\n"},
+	} {
+		if got := s.plannedBy(folders, strings.Replace(edited, c.old, c.new, 1)); !strings.Contains(got, c.want) {
+			t.Errorf("%s: does not say %q:\n%s", name, c.want, got)
+		}
+	}
 }
 
 // drop removes an artifact as a sweep of the store does.

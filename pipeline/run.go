@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,7 +66,7 @@ func (g *Graph) Whole() *Graph { return g.unselected() }
 func (g *Graph) Failed(st *store.Store) (*Graph, *Record, error) {
 	r := lastRun(st, g.Name)
 	if r == nil {
-		return nil, nil, fmt.Errorf("there is no run of %s yet", g.Name)
+		return nil, nil, fmt.Errorf("no run of %s has ended yet", g.Name)
 	}
 	wanted := map[*Node]bool{}
 	missing := map[string]bool{}
@@ -142,11 +143,36 @@ func (g *Graph) Run(ctx context.Context, st *store.Store, o RunOptions, notify f
 			record.Before[n.Addr] = key
 		}
 	}
+	record.Gone = r.gone()
 	err = errors.Join(journal.close(), record.write(st), st.Tidy())
 	if g.config.hashes != nil {
 		err = errors.Join(err, g.config.hashes.Save())
 	}
 	return out, err
+}
+
+// gone returns what the newest run had at points that the pipeline has no longer, of blocks where a point never had a
+// result: what a later plan compares that with.
+func (r *runner) gone() map[string]store.Digest {
+	here, unfinished := map[string]bool{}, map[string]bool{}
+	for _, n := range r.graph.unselected().Nodes {
+		here[n.Addr] = true
+		if r.planner.known[n] == nil {
+			if _, before := r.planner.keys()[n.Addr]; !before {
+				unfinished[n.Block] = true
+			}
+		}
+	}
+	if len(unfinished) == 0 {
+		return nil
+	}
+	gone := map[string]store.Digest{}
+	for addr, key := range r.planner.past() {
+		if block, _, _ := strings.Cut(addr, "["); unfinished[block] && !here[addr] {
+			gone[addr] = key
+		}
+	}
+	return gone
 }
 
 // runner is one run in progress: what its stages share.

@@ -22,11 +22,10 @@ func (p *planner) reasons(n *Node, f *finding) []string {
 		if why = p.changes(n, f.old.facts, f); why == nil && !f.key.IsZero() {
 			why = []string{"its facts changed"}
 		}
-	case hasFailed:
-	case p.keys() == nil:
-		why = []string{"never run"}
 	default:
-		why = p.newAddress(n, f)
+		if why = p.againstNearest(n, f); why == nil && !hasFailed {
+			why = []string{p.unknown(n)}
+		}
 	}
 	if hasFailed {
 		why = append(why, strings.TrimSuffix("failed last time: "+failed, ": "))
@@ -73,19 +72,37 @@ func (p *planner) failures() map[string]string {
 	return p.fails
 }
 
-// newAddress compares n with the instance of its block that differs least of those that the newest run had and the graph
-// has no longer.
-func (p *planner) newAddress(n *Node, f *finding) []string {
-	what := "new point"
-	nearest := p.vanished()[n.Block].nearest(n.Point, f.facts, len(f.waiting) == 0)
-	if n.Point == nil {
-		if nearest == nil {
-			return []string{"never run"}
+// unknown says what an address is that the newest run had not: a new point only where the block had others, and where it
+// was not left undone.
+func (p *planner) unknown(n *Node) string {
+	if last := p.last(); n.Point != nil && last != nil {
+		if p.had == nil {
+			p.had, p.undone = map[string]bool{}, map[string]bool{}
+			for addr := range p.keys() {
+				block, _, _ := strings.Cut(addr, "[")
+				p.had[block] = true
+			}
+			for _, addr := range last.Skipped {
+				p.undone[addr] = true
+			}
 		}
-		what = "no longer swept"
+		if p.had[n.Block] && !p.undone[n.Addr] {
+			return "new point"
+		}
 	}
+	return "never run"
+}
+
+// againstNearest compares n with the instance of its block that differs least of those that the newest run had and the
+// graph has no longer; nil where there is none.
+func (p *planner) againstNearest(n *Node, f *finding) []string {
+	nearest := p.vanished()[n.Block].nearest(n.Point, f.facts, len(f.waiting) == 0)
 	if nearest == nil {
-		return []string{what}
+		return nil
+	}
+	what := "new point"
+	if n.Point == nil {
+		what = "no longer swept"
 	}
 	against := nearest.point
 	if against == "" {

@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -252,4 +253,48 @@ func TestEveryStepHasItsReason(t *testing.T) {
 			s.run(text)
 		}
 	}
+}
+
+// TestReasonsAfterAnInterruption: a run that was interrupted takes no reason away from the next, and a point that was never
+// reached is not called new where nothing of its block was ever run.
+func TestReasonsAfterAnInterruption(t *testing.T) {
+	s := newStudy(t)
+	stopped := func(blocks string) {
+		t.Helper()
+		g, err := s.load(blocks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		out, err := g.Run(ctx, s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(pipeline.Event) {})
+		if err != nil || out.Ran > 0 {
+			t.Fatalf("outcome %+v, %v", out, err)
+		}
+	}
+	says := func(blocks string, want ...string) {
+		t.Helper()
+		got := s.plan(blocks)
+		for _, w := range want {
+			if !strings.Contains(got, w) {
+				t.Errorf("does not say %q:\n%s", w, got)
+			}
+		}
+	}
+	swept := func(values string) string { return strings.Replace(sweep, "0, 0.1, 1", values, 1) }
+	stopped(swept("0, 0.1"))
+	says(swept("0, 0.1"), "run word.w[weight=0.1]: never run\n", "upper.u[weight=0]: never run; waits")
+	s.run(strings.Replace(swept("0, 0.1"), "w${each.value.weight}", "${each.value.weight == 0 ? \"fail\" : \"w\"}", 1))
+	says(swept("0, 0.1"), "upper.u[weight=0]: never run; waits")
+	s.run(swept("0, 0.1"))
+	says(swept("0, 0.1, 1"), "run word.w[weight=1]: new point\n")
+	for range 2 {
+		stopped(swept("0, 0.2"))
+		says(swept("0, 0.2"), "run word.w[weight=0.2]: new point; against [weight=0.1]: text: w0.1 → w0.2; weight: 0.1 → 0.2\n",
+			"maybe upper.u[weight=0.2]: new point; against [weight=0.1]; waits for word.w[weight=0.2]\n")
+	}
+	s.run(swept("0, 0.2"))
+	says(swept("0, 0.1, 0.3"), "run word.w[weight=0.3]: new point; against [weight=0.2]: text: w0.2 → w0.3;")
+	s.run(strings.Replace(swept("0, 0.4"), "w${each.value.weight}", "${each.value.weight == 0 ? \"w0\" : \"fail\"}", 1))
+	says(swept("0, 0.4"), "run word.w[weight=0.4]: new point; against [weight=0.2]: text: w0.2 → w0.4; weight: 0.2 → 0.4; failed last time: text cannot be written\n")
 }
