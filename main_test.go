@@ -2,10 +2,13 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -148,6 +151,82 @@ func TestInterruptedTraining(t *testing.T) {
 		}
 		return
 	}
+}
+
+// TestUnkeyedAttributes: whatever stays out of keys, tagged key:"-", leaves the bytes as they are when it is set.
+func TestUnkeyedAttributes(t *testing.T) {
+	flips := map[string]string{
+		"stage.for_each":         `for_each = { here = 1 }`,
+		"stage.enabled":          `enabled = 1 < 2`,
+		"stage.executor":         `executor = "local"`,
+		"stage.retry":            `retry = 3`,
+		"stage.timeout":          `timeout = "24h"`,
+		"stage.on_failure":       `on_failure = "stop"`,
+		"stage.keep":             `keep = "0"`,
+		"stage.resources.cores":  `resources { cores = 1 }`,
+		"stage.resources.memory": `resources { memory = "1MB" }`,
+		"stage.resources.gpus":   `resources { gpus = 0 }`,
+	}
+	s := study{t, t.TempDir(), strings.Replace(longTraining, "1000000", "20", 1)}
+	var all schema
+	if err := json.Unmarshal([]byte(s.run("schema", "--json")), &all); err != nil {
+		t.Fatal(err)
+	}
+	declared := append(all.Stage.unkeyed("stage"), all.unkeyedOfKinds()...)
+	if want := slices.Sorted(maps.Keys(flips)); !slices.Equal(declared, want) {
+		t.Fatalf("out of keys are\n%q\nand this test sets\n%q", declared, want)
+	}
+	digests := func() string {
+		return strings.Join(regexp.MustCompile(`"digest":"[0-9a-f]{64}"`).FindAllString(s.run("ls", "--json"), -1), "\n")
+	}
+	s.run("run")
+	before := digests()
+	plain := s.text
+	for name, line := range flips {
+		s.text = strings.Replace(plain, "    tokens  =", "    "+line+"\n    tokens  =", 1)
+		if events := s.run("run", "--json", "--replace", "pretrain.base"); !strings.Contains(events, `"ran":1,"cached":2,`) {
+			t.Errorf("%s: the training did not run anew:\n%s", name, events)
+		}
+		if after := digests(); after != before {
+			t.Errorf("%s: digests were\n%s\nand are\n%s", name, before, after)
+		}
+	}
+}
+
+// schema is what "anneal schema --json" prints of what stays out of keys.
+type schema struct {
+	Kinds []described
+	Stage described
+}
+
+type described struct {
+	Name       string
+	Attributes []struct {
+		Name    string
+		Unkeyed bool
+	}
+	Blocks []described
+}
+
+func (s schema) unkeyedOfKinds() (all []string) {
+	for _, k := range s.Kinds {
+		all = append(all, k.unkeyed(k.Name)...)
+	}
+	return all
+}
+
+// unkeyed lists the attributes that stay out of keys, sorted.
+func (d described) unkeyed(at string) (all []string) {
+	for _, a := range d.Attributes {
+		if a.Unkeyed {
+			all = append(all, at+"."+a.Name)
+		}
+	}
+	for _, b := range d.Blocks {
+		all = append(all, b.unkeyed(at+"."+b.Name)...)
+	}
+	slices.Sort(all)
+	return all
 }
 
 // study is a folder with a pipeline file.

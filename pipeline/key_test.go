@@ -1,8 +1,11 @@
 package pipeline_test
 
 import (
+	"context"
 	"strings"
 	"testing"
+
+	"anneal/pipeline"
 )
 
 // keys returns the key that a plan has for each address.
@@ -102,4 +105,33 @@ collect "c" {
 			t.Errorf("x = [%s]: a coordinate reached a key:\n%s", values, got)
 		}
 	}
+}
+
+// grown is a word that was given more options since.
+type grown struct {
+	Text   string    `hcl:"text,optional"`
+	Betas  []float64 `hcl:"betas,optional"`
+	Twice  *twice    `hcl:"twice,block"`
+	Style  string    `hcl:"style,optional"`
+	Scales []float64 `hcl:"scales,optional"`
+	None   []string  `hcl:"none,optional"`
+	More   twice     `hcl:"more,block"`
+	Extra  *twice    `hcl:"extra,block"`
+	Many   []twice   `hcl:"many,block"`
+}
+
+func (*grown) Outputs() []pipeline.Output                      { return new(word).Outputs() }
+func (*grown) Run(ctx context.Context, t *pipeline.Task) error { return nil }
+
+// TestNewOptionsDisturbNothing: options that a kind is given later stay out of keys while they are at their defaults.
+func TestNewOptionsDisturbNothing(t *testing.T) {
+	const blocks = "word \"w\" {\n  text = \"x\"\n  betas = [1, 0]\n  twice {}\n}\nword \"v\" {}"
+	s := newStudy(t)
+	s.run(blocks)
+	next := *kinds[0]
+	next.New = func() pipeline.Stage {
+		return &grown{Text: "a", Betas: []float64{0.9, 0.95}, Twice: &twice{Times: 2}, Style: "plain", Scales: []float64{1, 2}, More: twice{Times: 4}, Extra: &twice{Times: 5}}
+	}
+	expect(t, s.plannedBy([]*pipeline.Kind{&next}, blocks), "cached word.w:\ncached word.v:\n")
+	expect(t, s.plannedBy([]*pipeline.Kind{&next}, strings.Replace(blocks, "betas", "style = \"bold\"\nbetas", 1)), "run word.w: style: plain → bold\ncached word.v:\n")
 }

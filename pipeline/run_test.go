@@ -198,6 +198,13 @@ cached upper.one
 cached upper.two
 cached collect.three
 `)
+	// Other bytes reach upper.one, which runs and leaves what it left before.
+	s.run(strings.Replace(chain, `"a"`, `"bB"`, 1))
+	expect(t, s.run(strings.Replace(chain, `"a"`, `"Bb"`, 1)), `done word.w
+done upper.one
+cached upper.two
+cached collect.three
+`)
 }
 
 // TestFailure: a stage that fails stops what depends on it and nothing else, and leaves nothing but its log.
