@@ -8,7 +8,7 @@ made durable. Each tool in turn: cold, again with nothing to do, and after an ed
 medians over the rounds of what is repeatable; MB is the most memory that a process of the tool had. On Debian as root it
 installs the tools that are missing; elsewhere it goes without them.
 """
-import json, os, shutil, statistics, subprocess, sys, tempfile, time
+import os, re, shutil, statistics, subprocess, sys, tempfile, time
 
 LAYERS = GROUPS = 10
 ROUNDS = 3
@@ -109,7 +109,7 @@ def main():
     subprocess.run(["go", "build", "-o", anneal, "./bench/graph"], cwd=here + "/..", check=True)
     print(f"{'stages':>7} {'tool':16} {'cold':>8} {'no-op':>8} {'10 % edit':>10} {'reran':>6} {'MB':>6}   seconds, -j2; no-op and edit: medians of {ROUNDS}")
     for n in sizes:
-        tools = [("anneal, sweeps", "sweep", [anneal, "run", "--json", "-j", "2"]), ("anneal, blocks", "blocks", [anneal, "run", "--json", "-j", "2"])]
+        tools = [("anneal, sweeps", "sweep", [anneal, "run", "-j", "2"]), ("anneal, blocks", "blocks", [anneal, "run", "-j", "2"])]
         if shutil.which("make"):
             tools.append(("make", ".", ["make", "-j2", "-s"]))
         if shutil.which("ninja"):
@@ -134,7 +134,7 @@ def main():
                 seconds, _, last = run(s["command"], s["at"])
                 s["edit"].append(seconds)
                 if tool.startswith("anneal"):
-                    s["reran"] = json.loads(last)["ran"]
+                    s["reran"] = int(re.search(r"(\d+) ran", last)[1])
         for tool, s in state.items():
             print(f"{n:7} {tool:16} {s['cold']:8.2f} {statistics.median(s['idle']):8.3f} {statistics.median(s['edit']):10.2f} {s['reran']:>6} {s['mb']:6.0f}", flush=True)
     shutil.rmtree(work)

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -117,7 +118,6 @@ func (c *command) execute(cmd *cobra.Command, graphs []*pipeline.Graph, f *runFl
 			return err
 		}
 	}
-	debug.SetGCPercent(c.collection)
 	ctx, done := untilSignal(cmd.Context())
 	defer done()
 	worst := error(nil)
@@ -172,7 +172,13 @@ func (c *command) runOne(ctx context.Context, g *pipeline.Graph, o pipeline.RunO
 	cancelled := context.AfterFunc(ctx, func() {
 		view.note("Stopping as soon as what runs can stop; once more to stop at once.")
 	})
-	out, err := g.Run(ctx, st, o, view.event)
+	working := sync.OnceFunc(func() { debug.SetGCPercent(c.collection) })
+	out, err := g.Run(ctx, st, o, func(e pipeline.Event) {
+		if e.Action == "start" {
+			working()
+		}
+		view.event(e)
+	})
 	cancelled()
 	view.close()
 	if out == nil {
