@@ -125,7 +125,7 @@ func (c *Config) parse(paths []string) (bodies []*hclsyntax.Body, diags hcl.Diag
 		c.files[p] = file
 		body := file.Body.(*hclsyntax.Body)
 		c.watchConditionals(body)
-		carryMarks(body)
+		c.secrets.carryMarks(body)
 		bodies = append(bodies, body)
 	}
 	return bodies, diags

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/customdecode"
@@ -53,10 +54,10 @@ func envCalls(names []string) string {
 
 // carryMarks makes every index in a body hand on the marks of its key, which HCL drops where it chooses from an object:
 // what is chosen tells of the key.
-func carryMarks(body *hclsyntax.Body) {
+func (s *secrets) carryMarks(body *hclsyntax.Body) {
 	hclsyntax.VisitAll(body, func(n hclsyntax.Node) hcl.Diagnostics {
 		if e, ok := n.(*hclsyntax.IndexExpr); ok {
-			e.Collection = &indexed{&hclsyntax.ParenthesesExpr{Expression: e.Collection, SrcRange: e.Collection.Range()}, e.Key}
+			e.Collection = &indexed{&hclsyntax.ParenthesesExpr{Expression: e.Collection, SrcRange: e.Collection.Range()}, e.Key, callsEnv(e.Key), s}
 		}
 		return nil
 	})
@@ -65,13 +66,28 @@ func carryMarks(body *hclsyntax.Body) {
 // indexed is a collection that has the marks of the key it is read under. It is a pair of parentheses, as a branch is.
 type indexed struct {
 	*hclsyntax.ParenthesesExpr
-	key hclsyntax.Expression
+	key     hclsyntax.Expression
+	env     bool // the key calls env itself
+	secrets *secrets
 }
 
 func (x *indexed) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	v, diags := x.Expression.Value(ctx)
+	if !x.env && !x.secrets.called.Load() { // nothing has marks yet, and evaluating a key twice takes time
+		return v, diags
+	}
 	key, _ := x.key.Value(ctx) // what is wrong with it, the index reports
 	return v.WithSameMarks(key), diags
+}
+
+// callsEnv tells whether a call of env stands in an expression.
+func callsEnv(e hclsyntax.Expression) (calls bool) {
+	hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
+		call, ok := n.(*hclsyntax.FunctionCallExpr)
+		calls = calls || ok && call.Name == "env"
+		return nil
+	})
+	return calls
 }
 
 // attempt is can or try, whose result tells of the secrets in what was tried, for whether it fails may depend on them.
@@ -101,6 +117,7 @@ func attempt(f function.Function, description string) function.Function {
 // and of the world quote what they were given.
 type secrets struct {
 	environ []string // NAME=value
+	called  atomic.Bool
 
 	mu   sync.Mutex
 	read map[string]string // by value, the variable
@@ -117,6 +134,7 @@ func (s *secrets) function() function.Function {
 		Params:      []function.Parameter{{Name: "name", Type: cty.String}},
 		Type:        function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			s.called.Store(true)
 			name := args[0].AsString()
 			// The last of several, as the C library and the shell have it.
 			for _, e := range slices.Backward(s.environ) {
