@@ -69,7 +69,7 @@ func Main(ctx context.Context, app App, args []string, stdout, stderr io.Writer)
 	root.SetErr(stderr)
 	// Files and results become many small values that live to the end: until a stage starts, fewer collections save a third
 	// of the time.
-	c.collection = debug.SetGCPercent(400)
+	c.collection = debug.SetGCPercent(300)
 	cmd, err := root.ExecuteContextC(ctx)
 	return c.code(cmd, err)
 }
