@@ -3,10 +3,7 @@ package cli
 import (
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,50 +38,6 @@ func (c *command) diff() *cobra.Command {
 		return d.results(args[0], args[1])
 	}
 	return cmd
-}
-
-// twoRuns returns the runs that both arguments name, nil where one is no run. Two of the form last~1 are of one pipeline.
-func (c *command) twoRuns(st *store.Store, first, second string) (a, b *pipeline.Record, err error) {
-	if strings.ContainsAny(first+second, ":[") {
-		return nil, nil, nil
-	}
-	in := ""
-	for _, arg := range []string{first, second} {
-		if r, err := pipeline.FindRun(st, "", arg); err == nil && !strings.HasPrefix(arg, pipeline.Latest) {
-			in = r.Pipeline
-		}
-	}
-	if last, err := pipeline.FindRun(st, "", pipeline.Latest); in == "" && err == nil {
-		in = last.Pipeline
-	}
-	find := func(arg string) (*pipeline.Record, error) {
-		r, err := pipeline.FindRun(st, in, arg)
-		if err != nil {
-			r, err = pipeline.FindRun(st, "", arg)
-		}
-		if err != nil && strings.Contains(arg, ".") {
-			return nil, nil // an address
-		}
-		if err != nil {
-			return nil, usagef("%w", err)
-		}
-		return r, nil
-	}
-	if a, err = find(first); a == nil || err != nil {
-		return nil, nil, err
-	}
-	if b, err = find(second); b == nil || err != nil {
-		return nil, nil, err
-	}
-	if a.Pipeline != b.Pipeline {
-		return nil, nil, usagef("%s is a run of %s, %s one of %s; two runs of one pipeline can be compared", a.Short(), a.Pipeline, b.Short(), b.Pipeline)
-	}
-	for _, r := range []*pipeline.Record{a, b} {
-		if r.Unfinished {
-			return nil, nil, usagef("run %s is unfinished and left no results to compare", r.Short())
-		}
-	}
-	return a, b, nil
 }
 
 // differ prints differences.
@@ -130,7 +83,7 @@ func (d *differ) results(first, second string) error {
 		}
 	}
 	if len(a) == 1 && len(b) == 1 {
-		if x, y := kindOf(a[0].result), kindOf(b[0].result); x != y {
+		if x, y := pipeline.MadeBy(a[0].result), pipeline.MadeBy(b[0].result); x != y {
 			return usagef("%s is of kind %s, %s of kind %s; results of one kind can be compared", a[0].title(), x, b[0].title(), y)
 		}
 		if !d.json {
@@ -224,92 +177,6 @@ func (d *differ) compare(p *pair) error {
 		p.values = append(p.values, metrics(name, was, is)...)
 	}
 	return nil
-}
-
-// lastRow reads the last row of a table, nil where the table is no longer there or has none.
-func (d *differ) lastRow(b store.Blob) (*artifacts.Table, error) {
-	if t, ok := d.tables[b.Digest]; ok {
-		return t, nil
-	}
-	if d.tables == nil {
-		d.tables = map[store.Digest]*artifacts.Table{}
-	}
-	d.tables[b.Digest] = nil
-	if err := d.st.Present(b); err != nil {
-		return nil, nil
-	}
-	dir, err := os.MkdirTemp("", "anneal-diff-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "table")
-	if err := stage(d.st, b, path); err != nil {
-		return nil, err
-	}
-	t, err := artifacts.ReadTable(path)
-	if err != nil || t.Rows() == 0 {
-		return nil, nil // no flat table
-	}
-	for i := range t.Columns {
-		c := &t.Columns[i]
-		c.Values = c.Values[len(c.Values)-1:]
-	}
-	d.tables[b.Digest] = t
-	return t, nil
-}
-
-// metric is a number in the last row of a table.
-type metric struct {
-	Output string  `json:"output"`
-	Name   string  `json:"name"`
-	Was    float64 `json:"was"`
-	Is     float64 `json:"is"`
-}
-
-// metrics compares the numbers of two rows. Rows that stand for different things, by their words, are not compared.
-func metrics(output string, was, is *artifacts.Table) []metric {
-	if was == nil || is == nil {
-		return nil
-	}
-	var all []metric
-	for _, c := range is.Columns {
-		old := was.Column(c.Name)
-		if old == nil || old.Type != c.Type || c.Values[0] == nil || old.Values[0] == nil {
-			continue
-		}
-		switch v := c.Values[0].(type) {
-		case float64:
-			all = append(all, metric{output, c.Name, old.Values[0].(float64), v})
-		case int64:
-			all = append(all, metric{output, c.Name, float64(old.Values[0].(int64)), float64(v)})
-		default:
-			if v != old.Values[0] {
-				return nil
-			}
-		}
-	}
-	return all
-}
-
-// change prints a metric as 1.573 → 1.575 (+0.002), with the digits in which it changed.
-func (m metric) change() string {
-	delta := m.Is - m.Was
-	digits := 0
-	if m.Was != math.Trunc(m.Was) || m.Is != math.Trunc(m.Is) {
-		digits = min(12, max(3, 1+int(math.Ceil(-math.Log10(math.Abs(delta))))))
-	}
-	text := func(v float64) string {
-		if a := math.Abs(v); a != 0 && (a < 1e-4 || a >= 1e9) {
-			return number(v)
-		}
-		return strconv.FormatFloat(v, 'f', digits, 64)
-	}
-	by := text(delta)
-	if !strings.HasPrefix(by, "-") && !strings.HasPrefix(by, "+") {
-		by = "+" + by
-	}
-	return fmt.Sprintf("%s → %s (%s)", text(m.Was), text(m.Is), by)
 }
 
 // details prints in what equal pairs differ, and their metrics one by one.
@@ -478,106 +345,6 @@ func pointsOf(pairs []*pair) string {
 		points = append(points, fmt.Sprintf("%d more", more))
 	}
 	return strings.Join(points, ", ")
-}
-
-// runs compares what two runs of a pipeline left.
-func (d *differ) runs(a, b *pipeline.Record) error {
-	blocks, order := map[string]*blockPairs{}, []string{}
-	was, is := map[string]store.Digest{}, map[string]store.Digest{}
-	for addr, key := range a.Reached() {
-		was[addr] = key
-	}
-	for addr, key := range b.Reached() {
-		is[addr] = key
-	}
-	addrs := slices.Compact(slices.Sorted(slices.Values(append(sortedNames(was), sortedNames(is)...))))
-	pipeline.SortAddrs(addrs)
-	depth := map[string]int{}
-	for _, addr := range addrs {
-		block, _, swept := strings.Cut(addr, "[")
-		p := &pair{pipeline: b.Pipeline, addr: addr, point: addr[len(block):], keys: [2]store.Digest{was[addr], is[addr]}}
-		if !swept {
-			p.point = addr
-		}
-		if p.keys[0] != p.keys[1] {
-			if r, err := d.st.Result(p.keys[0]); err == nil {
-				p.a = r
-			}
-			if r, err := d.st.Result(p.keys[1]); err == nil {
-				p.b = r
-			}
-			depth[block] = max(depth[block], d.comparison.Depth(p.keys[0]), d.comparison.Depth(p.keys[1]))
-			if err := d.compare(p); err != nil {
-				return err
-			}
-		}
-		if blocks[block] == nil {
-			blocks[block] = &blockPairs{block: block}
-			order = append(order, block)
-		}
-		blocks[block].pairs = append(blocks[block].pairs, p)
-	}
-	slices.SortStableFunc(order, func(a, b string) int { return depth[a] - depth[b] }) // what made others differ comes first
-	if d.json {
-		for _, block := range order {
-			if err := d.blockJSON(*blocks[block]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	fmt.Fprintf(d.stdout, "%s%s: run %s → run %s%s\n", d.tint.bold, b.Pipeline, runTitle(a), runTitle(b), d.tint.reset)
-	d.files(a.Sources, b.Sources)
-	d.files(a.Files, b.Files)
-	for _, r := range []*pipeline.Record{a, b} {
-		if n := len(r.Before); n > 0 {
-			fmt.Fprintf(d.stdout, "%sof %s run %s has what earlier runs left%s\n", d.tint.dim, count(n, "stage"), r.Short(), d.tint.reset)
-		}
-	}
-	equal := 0
-	for _, block := range order {
-		if d.block(*blocks[block]) {
-			equal += len(blocks[block].pairs)
-		}
-	}
-	switch {
-	case equal == len(addrs):
-		fmt.Fprintf(d.stdout, "All results are equal, %d of them.\n", equal)
-	case equal > 0:
-		fmt.Fprintf(d.stdout, "%s equal in the other blocks\n", count(equal, "result"))
-	}
-	return nil
-}
-
-func runTitle(r *pipeline.Record) string {
-	if r.Name != "" {
-		return fmt.Sprintf("%s (%s, %s)", r.Short(), r.Name, day(r.Started))
-	}
-	return fmt.Sprintf("%s (%s)", r.Short(), day(r.Started))
-}
-
-// files says which of the files that the runs were made from differ.
-func (d *differ) files(before, after map[string]store.Digest) {
-	var changed []string
-	all := slices.Compact(slices.Sorted(slices.Values(append(sortedNames(before), sortedNames(after)...))))
-	for _, path := range all {
-		was, had := before[path]
-		is, has := after[path]
-		switch {
-		case had && has && was != is:
-			changed = append(changed, path+" changed")
-		case had && !has:
-			changed = append(changed, path+" went")
-		case has && !had:
-			changed = append(changed, path+" came")
-		}
-	}
-	if more := len(changed) - many; more > 0 && !d.all {
-		changed = append(changed[:many], count(more, "more file"))
-	}
-	if changed != nil {
-		fmt.Fprintf(d.stdout, "%s%s%s\n", d.tint.dim, strings.Join(changed, ", "), d.tint.reset)
-	}
 }
 
 // pairJSON prints what became of one result.

@@ -239,7 +239,7 @@ func (t *ancestry) about(o *pipeline.Origin, indent string) {
 }
 
 func (t *ancestry) settings(o *pipeline.Origin) []string {
-	if k := t.kinds[kindOf(o.Result)]; k != nil {
+	if k := t.kinds[pipeline.MadeBy(o.Result)]; k != nil {
 		return pipeline.Settings(k, o.Result.Key)
 	}
 	return nil
@@ -251,16 +251,6 @@ func (t *ancestry) sources(o *pipeline.Origin) []string {
 		node = t.nodes[p.Run.Pipeline+"/"+p.Addr]
 	}
 	return pipeline.Sources(o.Result, node)
-}
-
-// kindOf returns the kind of stage that made a result.
-func kindOf(r *store.Result) string {
-	for _, f := range r.Key {
-		if f.Kind == "kind" {
-			return f.Name
-		}
-	}
-	return ""
 }
 
 // wrap joins parts to lines of at most width characters, where a part alone is not longer.
@@ -321,7 +311,7 @@ func (t *ancestry) json(roots []*pipeline.Origin) error {
 				line.Run, line.Time = m.Run.ID, &m.End.Time
 			}
 			if o.Result != nil {
-				line.Kind, line.Settings, line.Sources = kindOf(o.Result), t.settings(o), t.sources(o)
+				line.Kind, line.Settings, line.Sources = pipeline.MadeBy(o.Result), t.settings(o), t.sources(o)
 				line.Outputs, line.Accepted = o.Result.Outputs, o.Result.Made.Accepted
 			}
 			for _, in := range o.Inputs {

@@ -71,10 +71,10 @@ func (c *Comparison) block(key store.Digest) string {
 func (c *Comparison) Results(a, b *store.Result) *Difference {
 	d := new(Difference)
 	was, is := ownFacts(a), ownFacts(b)
-	if k := c.kinds[kindOf(b)]; k != nil {
+	if k := c.kinds[MadeBy(b)]; k != nil {
 		d.Changes = Changes(k, was, is)
 	} else if store.Key(was) != store.Key(is) {
-		d.Changes = []string{"its kind " + kindOf(b) + " is not one of this program, so settings cannot be compared"}
+		d.Changes = []string{"its kind " + MadeBy(b) + " is not one of this program, so settings cannot be compared"}
 	}
 	for _, f := range is {
 		if slices.Contains(was, f) {
@@ -116,7 +116,7 @@ func (c *Comparison) why(a, b store.Digest) []Cause {
 	switch {
 	case errA != nil || errB != nil:
 		all = []Cause{{block, []string{"one of its results is no longer stored"}}}
-	case kindOf(was) != kindOf(is):
+	case MadeBy(was) != MadeBy(is):
 		all = []Cause{{block, []string{"stands where " + c.block(a) + " stood"}}}
 	default:
 		d := c.Results(was, is)
@@ -159,8 +159,8 @@ func ownFacts(r *store.Result) []store.Fact {
 	return slices.DeleteFunc(slices.Clone(r.Key), func(f store.Fact) bool { return f.Kind == "input" })
 }
 
-// kindOf returns the kind of stage that made a result.
-func kindOf(r *store.Result) string {
+// MadeBy returns the kind of stage that made a result.
+func MadeBy(r *store.Result) string {
 	for _, f := range r.Key {
 		if f.Kind == "kind" {
 			return f.Name

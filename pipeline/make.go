@@ -45,6 +45,34 @@ func (r *runner) make(ctx context.Context, executor Executor, s *stageRun, free 
 		return nil, false, err
 	}
 	attempt.Replace = n.replace
+	seconds, err := r.carryOut(ctx, executor, s, attempt)
+	if err == nil {
+		made := store.Made{
+			Inputs:  map[string]store.Digest{},
+			Seconds: seconds,
+			Tools:   map[string]string{"go": runtime.Version(), "arch": runtime.GOARCH},
+		}
+		for _, in := range n.inputs {
+			made.Inputs[in.field] = r.stages[in.ref.Node].key
+		}
+		r.commit <- struct{}{}
+		free()
+		res, err = attempt.Commit(s.facts, n.outputTypes(), made)
+		<-r.commit
+	}
+	if err != nil {
+		return nil, false, &loggedError{attempt.Log(), attempt.Abandon(err)}
+	}
+	if others := otherOutputs(before, res); n.replace && others != nil {
+		r.emit(Event{Addr: n.Addr, Action: "progress", Text: "made anew, and not equal to before: " + strings.Join(others, ", ")})
+	}
+	return res, false, nil
+}
+
+// carryOut runs one stage in its attempt's folder, which has a log if there was anything to say, and returns how long the
+// stage itself took.
+func (r *runner) carryOut(ctx context.Context, executor Executor, s *stageRun, attempt *store.Attempt) (seconds float64, err error) {
+	n := s.node
 	file := &lateFile{path: attempt.Log()}
 	log, flush := r.graph.config.secrets.writer(file)
 	t := &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, Progress: r.progress(s), attempt: attempt}
@@ -59,31 +87,7 @@ func (r *runner) make(ctx context.Context, executor Executor, s *stageRun, free 
 	if closed := errors.Join(flush(), file.Close()); err == nil {
 		err = closed
 	}
-	if err == nil {
-		made := store.Made{
-			Inputs:  map[string]store.Digest{},
-			Seconds: time.Since(started).Seconds(),
-			Tools:   map[string]string{"go": runtime.Version(), "arch": runtime.GOARCH},
-		}
-		for _, in := range n.inputs {
-			made.Inputs[in.field] = r.stages[in.ref.Node].key
-		}
-		types := map[string]string{}
-		for _, o := range n.Stage.Outputs() {
-			types[o.Name] = o.Type
-		}
-		r.commit <- struct{}{}
-		free()
-		res, err = attempt.Commit(s.facts, types, made)
-		<-r.commit
-	}
-	if err != nil {
-		return nil, false, &loggedError{attempt.Log(), attempt.Abandon(err)}
-	}
-	if others := otherOutputs(before, res); n.replace && others != nil {
-		r.emit(Event{Addr: n.Addr, Action: "progress", Text: "made anew, and not equal to before: " + strings.Join(others, ", ")})
-	}
-	return res, false, nil
+	return time.Since(started).Seconds(), err
 }
 
 // otherOutputs lists the outputs whose bytes are not those of an earlier result of the same key.

@@ -80,6 +80,15 @@ func (n *Node) output(name string) string {
 	return ""
 }
 
+// outputTypes returns the types of the outputs, by their names.
+func (n *Node) outputTypes() map[string]string {
+	types := map[string]string{}
+	for _, o := range n.Stage.Outputs() {
+		types[o.Name] = o.Type
+	}
+	return types
+}
+
 // says tells whether the file gives the field a value.
 func (n *Node) says(field string) bool {
 	_, ok := n.fields[field]

@@ -3,9 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"time"
 
 	"anneal/artifacts/store"
 )
@@ -77,29 +75,12 @@ func (r *runner) again(ctx context.Context, executor Executor, s *stageRun) (*Re
 	if err != nil {
 		return nil, err
 	}
-	file := &lateFile{path: attempt.Log()}
-	log, flush := r.graph.config.secrets.writer(file)
-	t := &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, Progress: r.progress(s), attempt: attempt}
-	err = r.stage(ctx, t, s)
-	started := time.Now()
-	if err == nil {
-		err = execute(ctx, executor, t, n.Meta.Timeout)
-	}
-	if err != nil {
-		fmt.Fprintf(log, "%s: %s\n", n.Addr, err)
-	}
-	if closed := errors.Join(flush(), file.Close()); err == nil {
-		err = closed
-	}
+	seconds, err := r.carryOut(ctx, executor, s, attempt)
 	if err != nil {
 		return nil, &loggedError{attempt.Log(), attempt.Abandon(err)}
 	}
-	again := &Rerun{Node: n, Key: s.key, Result: s.result, Seconds: time.Since(started).Seconds(), Dir: attempt.Dir}
-	types := map[string]string{}
-	for _, o := range n.Stage.Outputs() {
-		types[o.Name] = o.Type
-	}
-	if again.Outputs, err = attempt.Hash(types); err != nil {
+	again := &Rerun{Node: n, Key: s.key, Result: s.result, Seconds: seconds, Dir: attempt.Dir}
+	if again.Outputs, err = attempt.Hash(n.outputTypes()); err != nil {
 		return nil, err
 	}
 	r.emit(Event{Addr: n.Addr, Action: "done", Values: map[string]float64{"seconds": again.Seconds}})
