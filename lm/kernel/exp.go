@@ -41,7 +41,7 @@ func Exp(out, x []float32, scale, shift float32) {
 	if len(out) != len(x) {
 		panic("kernel: vectors differ in length")
 	}
-	if whole := len(x) &^ 7; fused && whole > 0 {
+	if whole := len(x) &^ 7; isa >= avx2 && whole > 0 {
 		expFused(whole, &out[0], &x[0], scale, shift)
 		out, x = out[whole:], x[whole:]
 	}

@@ -17,48 +17,65 @@ package kernel
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 )
 
 // Variable is the environment variable that overrides the choice of instruction set.
 const Variable = "ANNEAL_ISA"
 
-// fused says that the assembly tiles are in use.
-var fused bool
+// level is an instruction set that kernels may use.
+type level int
+
+const (
+	generic level = iota // portable Go
+	neon
+	avx2 // with FMA
+	avx512
+)
+
+var levelNames = [...]string{"generic", "neon", "avx2", "avx512"}
+
+// isa is the instruction set in use.
+var isa level
 
 func init() {
-	name := os.Getenv(Variable)
-	if name == "" {
-		name = Choices()[0]
-	}
-	if err := Choose(name); err != nil {
-		panic(Variable + ": " + err.Error())
+	if Check() != nil { // whoever started the process says so: see Check
+		isa = supported()[0]
 	}
 }
 
 // Choices lists the instruction sets this machine can use, best first.
 func Choices() []string {
-	if haveAVX2 {
-		return []string{"avx2", "generic"}
+	var names []string
+	for _, l := range supported() {
+		names = append(names, levelNames[l])
 	}
-	return []string{"generic"}
+	return names
 }
 
-// Choose selects an instruction set by name for the whole process: "avx2" or "generic", the portable twin that gives the same bits about a
-// hundred times slower. It must not be called while kernels run.
+// Choose selects an instruction set by name for the whole process, or the best one for "": all give the same bits, "generic", the portable
+// twin, about a hundred times slower. It must not be called while kernels run.
 func Choose(name string) error {
-	if choices := Choices(); !slices.Contains(choices, name) {
-		return fmt.Errorf("this machine has no instruction set %q; it can use %s", name, strings.Join(choices, ", "))
+	if name == "" {
+		isa = supported()[0]
+		return nil
 	}
-	fused = name == "avx2"
-	return nil
+	for _, l := range supported() {
+		if levelNames[l] == name {
+			isa = l
+			return nil
+		}
+	}
+	return fmt.Errorf("this machine has no instruction set %q; it can use %s", name, strings.Join(Choices(), ", "))
 }
 
 // ISA returns the name of the instruction set in use.
-func ISA() string {
-	if fused {
-		return "avx2"
+func ISA() string { return levelNames[isa] }
+
+// Check chooses the instruction set that the environment asks for, and returns what is wrong with that.
+func Check() error {
+	if err := Choose(os.Getenv(Variable)); err != nil {
+		return fmt.Errorf("the environment variable %s: %w", Variable, err)
 	}
-	return "generic"
+	return nil
 }

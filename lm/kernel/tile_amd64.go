@@ -1,9 +1,5 @@
 package kernel
 
-import "golang.org/x/sys/cpu"
-
-var haveAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasFMA
-
 func tileFused(rows, k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow, load int) {
 	switch rows {
 	case 1:
@@ -20,5 +16,3 @@ func tileFused(rows, k int, a *float32, aRow, aStep int, b *float32, bStep int, 
 		tile6(k, a, aRow, aStep, b, bStep, c, cRow, load)
 	}
 }
-
-func expFused(n int, out, x *float32, scale, shift float32) { expTile(n, out, x, scale, shift) }

@@ -7,17 +7,20 @@ import (
 )
 
 func TestCommittedAssemblyIsGenerated(t *testing.T) {
-	asm, stubs, err := generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string][]byte{"../gemm_amd64.s": asm, "../gemm_amd64.go": stubs} {
-		got, err := os.ReadFile(name)
+	for _, f := range files {
+		asm, stubs, err := generate(f.emit)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s is not what go run ./gen writes", name)
+		for ending, want := range map[string][]byte{"s": asm, "go": stubs} {
+			name := "../" + f.name + "_amd64." + ending
+			got, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%s is not what go run ./gen writes", name)
+			}
 		}
 	}
 }

@@ -8,6 +8,9 @@ import (
 	. "github.com/mmcloughlin/avo/operand"
 )
 
+// vectors emits the functions on vectors.
+func vectors(c *Context) { exponential(c) }
+
 // exponential emits the vector twin of the loop of kernel.Exp: the same operations in the same order on eight elements at a time, without
 // fusing, so that the bits are the same. Its constants are those of exp.go, and a test compares the two.
 func exponential(c *Context) {

@@ -37,8 +37,3 @@ func tile5(k int, a *float32, aRow int, aStep int, b *float32, bStep int, c *flo
 //
 //go:noescape
 func tile6(k int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, load int)
-
-// expTile stores e^(scale·x - shift) of n elements, a multiple of 8, in out. See Exp.
-//
-//go:noescape
-func expTile(n int, out *float32, x *float32, scale float32, shift float32)
