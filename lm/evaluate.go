@@ -28,6 +28,12 @@ func (b *Batch) count() int {
 	return n
 }
 
+// sequences returns the sequences from, …, to-1.
+func (b *Batch) sequences(from, to int) Batch {
+	first, last := from*b.Length, to*b.Length
+	return Batch{to - from, b.Length, b.Tokens[first:last], b.Targets[first:last]}
+}
+
 func (b *Batch) segments(s []segment) []segment {
 	if len(b.Tokens) != b.Sequences*b.Length || len(b.Targets) != len(b.Tokens) {
 		panic("lm: a batch whose tokens or targets do not fit its shape")

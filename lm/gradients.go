@@ -114,6 +114,28 @@ func (n *Net) outputGradient(g *gradients, block, size int) {
 	n.run(g, size)
 }
 
+// accumulate adds to g the gradient of a batch's loss, and returns the sum of the losses of its targets, in their order. The gradient is that of
+// the mean over so many targets, those of all batches of the step. The batch is computed in micro-batches of micro sequences (0: all of
+// them), which changes no bit: every sum goes on where the micro-batch before left it.
+func (n *Net) accumulate(g *gradients, b *Batch, micro, targets int, z float64) (loss float64) {
+	if micro == 0 {
+		micro = b.Sequences
+	}
+	n.reserve(min(micro, b.Sequences)*b.Length, true)
+	n.pack(true)
+	for from := 0; from < b.Sequences; from += micro {
+		m := b.sequences(from, min(b.Sequences, from+micro))
+		n.work.segments = m.segments(n.work.segments)
+		n.forward(m.Tokens, n.work.segments, nil, nil)
+		n.losses(m.Targets, g, float32(1/float64(targets)))
+		n.backward(g, m.Tokens, n.work.segments)
+		for _, v := range n.work.loss[:len(m.Tokens)] {
+			loss += v
+		}
+	}
+	return loss
+}
+
 // backward accumulates the gradients of everything below the final norm, given work.after, for the batch that forward has run.
 func (n *Net) backward(g *gradients, tokens []int32, segments []segment) {
 	w, rows, width, ff, shared := &n.work, len(tokens), n.model.Width, n.model.FF, n.model.Groups()*n.model.HeadDim()

@@ -199,21 +199,16 @@ func TestGradientsAccumulate(t *testing.T) {
 		if len(b.Tokens) <= 2*n.logitRows() {
 			t.Fatal("the logits fit into two blocks")
 		}
-		gradient := func(sizes ...int) string {
-			r := &trainer{net: n, gradients: n.newGradients()}
-			at := 0
-			for _, size := range sizes {
-				from, to := at*b.Length, (at+size)*b.Length
-				r.accumulate(&Batch{size, b.Length, b.Tokens[from:to], b.Targets[from:to]}, b.count())
-				at += size
-			}
-			n.finish(r.gradients)
-			return digest(r.gradients.tensors)
+		gradient := func(micro int) string {
+			g := n.newGradients()
+			n.accumulate(g, b, micro, b.count(), 0)
+			n.finish(g)
+			return digest(g.tensors)
 		}
 		want := gradient(5)
-		for _, sizes := range [][]int{{1, 4}, {2, 1, 2}, {1, 1, 1, 1, 1}} {
-			if got := gradient(sizes...); got != want {
-				t.Errorf("tied %v, in parts %v: %s, whole %s", tied, sizes, got, want)
+		for _, micro := range []int{0, 1, 2, 3, 4} {
+			if got := gradient(micro); got != want {
+				t.Errorf("tied %v, %d sequences at once: %s, whole %s", tied, micro, got, want)
 			}
 		}
 	}
@@ -226,9 +221,9 @@ func TestGradientsAgainstFiniteDifferences(t *testing.T) {
 			n := small(t, c.groups, c.tied)
 			for _, shape := range [][2]int{{2, 6}, {1, 50}} {
 				b := sample(n, shape[0], shape[1])
-				r := &trainer{net: n, gradients: n.newGradients()}
-				r.accumulate(b, b.count())
-				n.finish(r.gradients)
+				gradients := n.newGradients()
+				n.accumulate(gradients, b, 0, b.count(), 0)
+				n.finish(gradients)
 				w := wide(n)
 				mean := func() float64 {
 					var sum float64
@@ -244,7 +239,7 @@ func TestGradientsAgainstFiniteDifferences(t *testing.T) {
 				if b.Length > 10 {
 					stride = 97
 				}
-				for _, g := range r.gradients.tensors {
+				for _, g := range gradients.tensors {
 					for i := 0; i < len(g.data()); i += stride {
 						const h = 1e-5
 						x := &w[g.Name][i]

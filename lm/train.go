@@ -74,7 +74,6 @@ type trainer struct {
 	gradients *gradients
 	squares   []float64 // by row of the parameters
 	batch     Batch
-	segments  []segment
 
 	rate         float64 // of the last step
 	gradientNorm float64
@@ -139,7 +138,7 @@ func (r *trainer) step() error {
 	}
 
 	g.reset()
-	loss := r.accumulate(&r.batch, targets)
+	loss := n.accumulate(g, &r.batch, 0, targets, 0)
 	n.finish(g)
 	r.gradientNorm = r.norm(g.tensors)
 	finite := isFinite(loss) && isFinite(r.gradientNorm)
@@ -164,22 +163,6 @@ func (r *trainer) step() error {
 		r.OnStep(s.Step, loss/float64(targets))
 	}
 	return nil
-}
-
-// accumulate adds the gradient of a batch's loss, divided by the targets of the whole step, and returns the sum of the losses.
-func (r *trainer) accumulate(b *Batch, targets int) float64 {
-	n := r.net
-	r.segments = b.segments(r.segments)
-	n.reserve(len(b.Tokens), true)
-	n.pack(true)
-	n.forward(b.Tokens, r.segments, nil, nil)
-	n.losses(b.Targets, r.gradients, float32(1/float64(targets)))
-	n.backward(r.gradients, b.Tokens, r.segments)
-	var sum float64
-	for _, v := range n.work.loss[:len(b.Tokens)] {
-		sum += v
-	}
-	return sum
 }
 
 // updateElements is the number of elements of a tensor that an item of work updates.

@@ -14,6 +14,7 @@ type workspace struct {
 	rows, slots int
 	training    bool
 
+	segments  []segment
 	positions []int32
 	layers    []activations // one a layer in training, else one that all layers use in turn
 	last      []float32     // the residual stream after the last layer (rows,width)
