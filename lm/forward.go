@@ -111,7 +111,7 @@ func (n *Net) losses(targets []int32, g *gradients, scale float32) {
 			logits := part(n.work.logits, vocab, from, to)
 			from, to = block+from, block+to
 			n.computeLogits(from, to, logits)
-			kernel.CrossEntropy(n.work.loss[from:to], logits, targets[from:to], g != nil, scale)
+			kernel.CrossEntropy(n.work.loss[from:to], logits, targets[from:to], g != nil, scale, 0)
 			if g == nil {
 				return
 			}

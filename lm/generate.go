@@ -112,7 +112,7 @@ func (g *generation) step(tokens []int32, segments []segment, active []int) {
 			for i := range to - from {
 				next[from+i] = largest(logits[i*n.vocab:][:n.vocab])
 			}
-			kernel.CrossEntropy(n.work.loss[from:to], logits, next[from:to], false, 0)
+			kernel.CrossEntropy(n.work.loss[from:to], logits, next[from:to], false, 0, 0)
 		})
 	}
 	for i, a := range active {

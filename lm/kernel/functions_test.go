@@ -169,7 +169,7 @@ func TestTinyAndNaN(t *testing.T) {
 		x := []float32{1, 2, 3}
 		x[i] = nan
 		loss := []float64{0}
-		CrossEntropy(loss, x, []int32{0}, true, 1)
+		CrossEntropy(loss, x, []int32{0}, true, 1, 0)
 		if loss[0] == loss[0] || x[1] == x[1] {
 			t.Errorf("cross-entropy dropped a NaN at %d", i)
 		}
