@@ -76,7 +76,10 @@ func (r *runner) carryOut(ctx context.Context, executor Executor, s *stageRun, a
 	file := &lateFile{path: attempt.Log()}
 	log, flush := r.graph.config.secrets.writer(file)
 	t := &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, Progress: r.progress(s), attempt: attempt}
-	err = r.stage(ctx, t, s)
+	t.states = states{notFound: r.keepsOut || n.replace, resumed: r.emit}
+	if err = r.stage(ctx, t, s); err == nil {
+		err = t.foretell(n, s.facts, r.keepsOut)
+	}
 	started := time.Now() // inputs that are made again first are not the stage's own time
 	if err == nil {
 		err = execute(ctx, executor, t, n.Meta.Timeout)

@@ -44,6 +44,33 @@ type Stage interface {
 // Checker is a stage, or a block of one, with constraints that types cannot say. Its error joins FieldErrors.
 type Checker interface{ Check() error }
 
+// Forecaster is a stage that can tell, from inputs that are stored, what running it will take. Plans ask it, and so do runs
+// before they start it. It reads little.
+type Forecaster interface {
+	Forecast(in Inputs) (Forecast, error)
+}
+
+// Inputs finds the files of artifacts that fields read.
+type Inputs interface {
+	// Path returns where a file of the artifact lies, by its name in the folder; "" for an artifact of a single file. The
+	// error says that it is not stored. The file is only to be read, and only now.
+	Path(r Ref, name string) (string, error)
+}
+
+// Forecast is what running a stage will take.
+type Forecast struct {
+	Memory int64 // bytes at the peak, beside what the program takes anyway; 0: not known
+	Steps  int   // of all the work; 0: it is not counted in steps
+
+	// Past is the stage less what its states up to step Shared do not depend on, such as its horizon and its save points:
+	// stages with equal Past and equal inputs have equal states there, which Task.KeepState and Task.KeptState share. Where
+	// Shared is 0 Alone says why, for a plan in which only what Past leaves out has changed. nil: nothing can be shared.
+	Past   Stage
+	Shared int
+	Alone  string // "a cosine schedule depends on the horizon from its first step on"
+	Stops  []int  // ascending steps up to Shared whose states the stage needs itself (save points): it jumps over none of them
+}
+
 // Output is one artifact that a stage leaves, with the type its readers ask for.
 type Output struct {
 	Name string `json:"name"`
@@ -157,6 +184,7 @@ type Task struct {
 	attempt *store.Attempt
 	inputs  map[Ref]Input
 	files   map[File]string
+	states
 }
 
 // Input is a staged artifact: a read-only file, or a folder of them.

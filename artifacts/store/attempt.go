@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 )
 
@@ -21,11 +20,13 @@ type Attempt struct {
 	// Replace makes Commit put its result in the place of one that stands.
 	Replace bool
 
-	store *Store
-	key   Digest
+	store   *Store
+	key     Digest
+	adopted snapshot
 }
 
-// Attempt starts a new attempt at key, whose lock the caller holds, and clears away earlier ones.
+// Attempt starts a new attempt at key, whose lock the caller holds, and clears away earlier ones, of which it adopts the
+// newest sound snapshot.
 func (s *Store) Attempt(key Digest) (*Attempt, error) {
 	parent := filepath.Join(s.dir, "work", key.String())
 	last := 0
@@ -39,11 +40,22 @@ func (s *Store) Attempt(key Digest) (*Attempt, error) {
 		if n, err := strconv.Atoi(e.Name()); err == nil {
 			last = max(last, n)
 		}
+	}
+	a, err := s.newAttempt(key, filepath.Join(parent, strconv.Itoa(last+1)))
+	if err != nil {
+		return nil, err
+	}
+	if one, ok := s.newest(key, true); ok {
+		if err := a.adopt(one); err != nil {
+			return nil, err
+		}
+	}
+	for _, e := range earlier {
 		if err := os.RemoveAll(filepath.Join(parent, e.Name())); err != nil {
 			return nil, err
 		}
 	}
-	return s.newAttempt(key, filepath.Join(parent, strconv.Itoa(last+1)))
+	return a, nil
 }
 
 // Scratch starts an attempt at key, whose lock the caller holds, in rerun/<key>: its outputs are to be looked at, and
@@ -176,7 +188,7 @@ func (a *Attempt) In() string { return filepath.Join(a.Dir, "in") }
 // Out is the path at which the output name is to be written, as a file or as a folder.
 func (a *Attempt) Out(name string) string { return filepath.Join(a.Dir, "out", name) }
 
-// Abandon leaves only the log of an attempt that failed, and returns why: cause, unless the attempt's folder has gone,
+// Abandon leaves only the log and the snapshot of an attempt that failed, and returns why: cause, unless the attempt's folder has gone,
 // which explains whatever went wrong in it.
 func (a *Attempt) Abandon(cause error) error {
 	if err := a.lost(); err != nil {
@@ -291,30 +303,13 @@ func (in *intake) take(path, kind string) (Blob, error) {
 		in.blobs = append(in.blobs, d)
 		return Blob{Digest: d, Size: size, Type: kind}, err
 	}
-	var entries []entry
-	var total int64
-	err = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error { // in lexical order
-		if err != nil || e.IsDir() {
-			return err
-		}
-		name, err := filepath.Rel(path, p)
-		if err != nil {
-			return err
-		}
-		if strings.Contains(name, "\n") {
-			return fmt.Errorf("a file name in a tree has a line break: %q", name)
-		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		d, size, err := in.file(p, info)
-		total += size
-		entries = append(entries, entry{d, size, filepath.ToSlash(name)})
-		return err
-	})
+	entries, err := walk(path, in.file)
 	if err != nil {
 		return Blob{}, err
+	}
+	var total int64
+	for _, e := range entries {
+		total += e.size
 	}
 	list := path + manifestSuffix
 	if err := in.store.write(list, encodeManifest(entries), 0o666); err != nil {

@@ -61,8 +61,10 @@ func (s *Store) Read(b Blob) ([]byte, error) {
 const useEvery = time.Hour
 
 // Touch notes in the time of the result's file that it is used now. Where a store is only to be read nothing is noted.
-func (s *Store) Touch(key Digest) {
-	path := s.resultPath(key)
+func (s *Store) Touch(key Digest) { touch(s.resultPath(key)) }
+
+// touch notes in the time of a file that it is used now, at most once an hour.
+func touch(path string) {
 	now := time.Now()
 	if info, err := os.Stat(path); err == nil && now.Sub(info.ModTime()) >= useEvery {
 		os.Chtimes(path, now, now)

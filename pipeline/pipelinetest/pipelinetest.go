@@ -2,6 +2,7 @@
 package pipelinetest
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,32 +11,16 @@ import (
 	"anneal/pipeline"
 )
 
-// Result is what a run of a pipeline left.
-type Result struct {
-	t       *testing.T
-	store   *store.Store
-	graph   *pipeline.Graph
-	outcome *pipeline.Outcome
+// Study is a folder with a pipeline file and a store, for runs that follow one another.
+type Study struct {
+	t     *testing.T
+	kinds []*pipeline.Kind
+	dir   string
+	store *store.Store
 }
 
-// Run writes the blocks into a file as one pipeline, beside the files given by name, and runs it with jobs stages at
-// once in a store of its own. A file that does not load ends the test.
-func Run(t *testing.T, kinds []*pipeline.Kind, jobs int, blocks string, files map[string]string) *Result {
-	t.Helper()
-	g, err := Load(t, kinds, blocks, files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	st := store.Open(filepath.Join(t.TempDir(), ".anneal"))
-	out, err := g.Run(t.Context(), st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(jobs)}}, func(pipeline.Event) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &Result{t, st, g, out}
-}
-
-// Load writes the blocks into a file as one pipeline, beside the files given by name, and decodes it.
-func Load(t *testing.T, kinds []*pipeline.Kind, blocks string, files map[string]string) (*pipeline.Graph, error) {
+// New makes a study, with files beside the pipeline file by their names.
+func New(t *testing.T, kinds []*pipeline.Kind, files map[string]string) *Study {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range files {
@@ -43,11 +28,17 @@ func Load(t *testing.T, kinds []*pipeline.Kind, blocks string, files map[string]
 			t.Fatal(err)
 		}
 	}
-	path := filepath.Join(dir, "pipelines.hcl")
+	return &Study{t, kinds, dir, store.Open(filepath.Join(dir, ".anneal"))}
+}
+
+// Load writes the blocks into the file as one pipeline, and decodes it.
+func (s *Study) Load(blocks string) (*pipeline.Graph, error) {
+	s.t.Helper()
+	path := filepath.Join(s.dir, "pipelines.hcl")
 	if err := os.WriteFile(path, []byte("pipeline \"test\" {\n"+blocks+"\n}\n"), 0o666); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	c, err := pipeline.Load(path, pipeline.LoadOptions{Kinds: kinds})
+	c, err := pipeline.Load(path, pipeline.LoadOptions{Kinds: s.kinds})
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +47,57 @@ func Load(t *testing.T, kinds []*pipeline.Kind, blocks string, files map[string]
 		return nil, err
 	}
 	return graphs[0], nil
+}
+
+// Result is what a run of a pipeline left.
+type Result struct {
+	Events []pipeline.Event
+
+	t       *testing.T
+	store   *store.Store
+	graph   *pipeline.Graph
+	outcome *pipeline.Outcome
+}
+
+// Run runs the blocks with jobs stages at once. A file that does not load ends the test.
+func (s *Study) Run(jobs int, blocks string) *Result {
+	s.t.Helper()
+	return s.RunUntil(jobs, blocks, func(pipeline.Event) bool { return false })
+}
+
+// RunUntil is Run, interrupted at the first event of which last holds.
+func (s *Study) RunUntil(jobs int, blocks string, last func(pipeline.Event) bool) *Result {
+	s.t.Helper()
+	g, err := s.Load(blocks)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(s.t.Context())
+	defer interrupt()
+	r := &Result{t: s.t, store: s.store, graph: g}
+	r.outcome, err = g.Run(ctx, s.store, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(jobs)}}, func(e pipeline.Event) {
+		r.Events = append(r.Events, e)
+		if last(e) {
+			interrupt()
+		}
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+// Run writes the blocks into a file as one pipeline, beside the files given by name, and runs it with jobs stages at
+// once in a store of its own. A file that does not load ends the test.
+func Run(t *testing.T, kinds []*pipeline.Kind, jobs int, blocks string, files map[string]string) *Result {
+	t.Helper()
+	return New(t, kinds, files).Run(jobs, blocks)
+}
+
+// Load writes the blocks into a file as one pipeline, beside the files given by name, and decodes it.
+func Load(t *testing.T, kinds []*pipeline.Kind, blocks string, files map[string]string) (*pipeline.Graph, error) {
+	t.Helper()
+	return New(t, kinds, files).Load(blocks)
 }
 
 // Err returns why the stage at addr failed, nil where it did not.
