@@ -34,13 +34,18 @@ func BenchmarkTrain(b *testing.B) {
 				b.ReportAllocs()
 				t := Training{Optimizer: DefaultAdamW(), Schedule: DefaultSchedule(), Steps: b.N + 1, Data: data, RowEvery: 1 << 30, Cores: func() int { return cores }}
 				var before time.Duration
-				t.OnStep = func(step int, _ float64) {
+				t.OnStep = func(step int, _ float64) error {
 					if step == 1 { // workspaces are there
 						b.ResetTimer()
 						before = cpuTime(b)
 					}
+					return nil
 				}
-				if _, err := Train(b.Context(), n, t); err != nil {
+				r, err := NewTrainer(n, t)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := r.Run(b.Context(), t.Steps); err != nil {
 					b.Fatal(err)
 				}
 				tokens := float64(b.N * c.batch * c.context)

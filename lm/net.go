@@ -113,24 +113,34 @@ func Load(m Model, vocab, context int, values []Parameter) (*Net, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := n.fits(values); err != nil {
+		return nil, err
+	}
+	for i, v := range values {
+		copy(n.parameters[i].data(), v.data())
+	}
+	return n, nil
+}
+
+// fits tells why values could not be a set of tensors like the parameters: all there, in order, with their shapes, and all numbers finite.
+func (n *Net) fits(values []Parameter) error {
 	if len(values) != len(n.shapes) {
-		return nil, fmt.Errorf("the model has %d parameters, the weights have %d", len(n.shapes), len(values))
+		return fmt.Errorf("the model has %d parameters, the weights have %d", len(n.shapes), len(values))
 	}
 	for i, s := range n.shapes {
 		v := values[i]
 		if v.Name != s.Name || !slices.Equal([]int(v.Value.Shape()), s.Dims) {
-			return nil, fmt.Errorf("parameter %d should be %s %v, is %s %v", i, s.Name, s.Dims, v.Name, []int(v.Value.Shape()))
+			return fmt.Errorf("parameter %d should be %s %v, is %s %v", i, s.Name, s.Dims, v.Name, []int(v.Value.Shape()))
 		}
 		x, ok := v.Value.Data().([]float32)
 		if !ok || len(x) != s.size() {
-			return nil, fmt.Errorf("parameter %s is not %d numbers of float32", s.Name, s.size())
+			return fmt.Errorf("parameter %s is not %d numbers of float32", s.Name, s.size())
 		}
 		if !finite(x) {
-			return nil, fmt.Errorf("parameter %s has elements that are not finite", s.Name)
+			return fmt.Errorf("parameter %s has elements that are not finite", s.Name)
 		}
-		copy(n.parameters[i].data(), x)
 	}
-	return n, nil
+	return nil
 }
 
 // finite tells whether all elements are finite.

@@ -1,6 +1,10 @@
 package lm
 
-import "math"
+import (
+	"math"
+
+	"anneal/lm/kernel"
+)
 
 // AdamW configures decoupled AdamW (Loshchilov and Hutter 2019) with clipping of the gradient's norm.
 type AdamW struct {
@@ -42,4 +46,18 @@ func (a AdamW) decays(s Shape) bool {
 	default:
 		return true
 	}
+}
+
+// constants returns what one step's updates have in common, given the powers of the betas that go with the step and the norm of the gradient.
+// A norm above Clip is scaled down to it.
+func (a AdamW) constants(rate, beta1Power, beta2Power, norm float64) kernel.AdamW {
+	k := kernel.AdamW{
+		Rate: float32(rate), Decay: float32(a.WeightDecay), Eps: float32(a.Eps), Scale: 1,
+		Beta1: float32(a.Betas[0]), Beta2: float32(a.Betas[1]), Rest1: float32(1 - a.Betas[0]), Rest2: float32(1 - a.Betas[1]),
+		Unbias1: float32(1 / (1 - beta1Power)), Unbias2: float32(1 / (1 - beta2Power)),
+	}
+	if a.Clip > 0 && norm > a.Clip {
+		k.Scale = float32(a.Clip / norm)
+	}
+	return k
 }

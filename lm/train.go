@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync/atomic"
 
 	"anneal/lm/kernel"
 )
@@ -14,20 +15,29 @@ import (
 type Training struct {
 	Optimizer AdamW
 	Schedule  Schedule
-	Steps     int
+	Steps     int // of the whole training: what the schedule falls towards, and as far as Run goes
 	Data      Source
 
-	Validation    []Batch // evaluated after every EvaluateEvery steps (0: never), at Save and after the last; may be empty
-	EvaluateEvery int
+	MicroBatch int     // sequences that are computed at once; 0: a whole batch. Never changes a bit
+	ZLoss      float64 // adds ZLoss·(log Σ e^logit)² to each target's loss (Chowdhery et al. 2022); 0 is off. Reported losses are without it
 
-	RowEvery int   // a metric row after every so many steps (at least 1), at evaluations, at Save and after the last step
-	Save     []int // numbers of steps done after which OnSave is called, ascending; 0 is before training
+	Validation    []Batch // what Measure and the rows at multiples of EvaluateEvery evaluate; may be empty
+	EvaluateEvery int     // steps; 0: rows evaluate nothing
+	RowEvery      int     // steps, at least 1
 
-	OnRow  func(Row) error
-	OnSave func(step int) error
-	OnStep func(step int, loss float64) // after every step, with the mean loss of its batch
+	KeepFinite bool // a training that diverges leaves the net with the weights of its last finite step
 
-	Cores func() int // read before every step; nil is one core. Never changes a bit
+	OnRow  func(Row) error                    // at regular steps: multiples of RowEvery, and of EvaluateEvery where there is validation
+	OnStep func(step int, loss float64) error // after every step and its row, with the mean loss of the batch; the state is whole and finite then
+	Cores  func() int                         // read before every step; nil is one core. Never changes a bit
+}
+
+// regular tells whether a row is given out after so many steps. It does not ask how many there will be, so that a longer training begins with
+// the same rows.
+func (t *Training) regular(step int) bool { return step%t.RowEvery == 0 || t.evaluates(step) }
+
+func (t *Training) evaluates(step int) bool {
+	return len(t.Validation) > 0 && t.EvaluateEvery > 0 && step%t.EvaluateEvery == 0
 }
 
 // Row is one row of metrics.
@@ -35,8 +45,8 @@ type Row struct {
 	Step           int     // steps done
 	Tokens         int64   // targets trained on
 	Epochs         float64 // passes over the data
-	LearningRate   float64 // of the last step
-	TrainLoss      float64 // mean over the targets since the row before, in nats
+	LearningRate   float64 // of the last step; 0 before the first
+	TrainLoss      float64 // mean over the targets since the regular step before, in nats; NaN before the first step
 	ValidationLoss float64 // mean over the validation targets, in nats; NaN unless Evaluated
 	Evaluated      bool
 	GradientNorm   float64 // of the last step, before clipping
@@ -47,16 +57,17 @@ type Row struct {
 type State struct {
 	Step                   int
 	Tokens                 int64
-	Beta1Power, Beta2Power float64     // running products of the betas
-	LossSum                float64     // of the targets since the last row
+	Beta1Power, Beta2Power float64     // β₁ and β₂ to the power of Step, as running products
+	LossSum                float64     // of the targets since the regular step before this one
 	LossCount              int64       // those targets
+	GradientNorm           float64     // of the last step, before clipping
 	Weights                []Parameter // the net's own tensors
 	M, V                   []Parameter // first and second moments
 }
 
 // DivergedError says that a training came to numbers that are not finite.
 type DivergedError struct {
-	Step         int    // the step, counted from 1, that computed them; 0 if the training started with them
+	Step         int    // the step, counted from 1, that computed them
 	Tensor       string // where the first one is: a parameter's name, "the gradient of" or "the second moment of" one, "loss" or "validation loss"
 	LearningRate float64
 }
@@ -66,135 +77,230 @@ func (e *DivergedError) Error() string {
 		e.Step, e.Tensor, e.LearningRate)
 }
 
-// trainer is a training under way.
-type trainer struct {
-	Training
+// Trainer is a training under way. It trains its net in place, which nothing else may change or run meanwhile.
+type Trainer struct {
+	training  Training
 	net       *Net
-	state     *State
+	state     State
 	gradients *gradients
-	squares   []float64 // by row of the parameters
 	batch     Batch
+	squares   []float64 // by row of the parameters
 
-	rate         float64 // of the last step
-	gradientNorm float64
+	pieces  []piece
+	adamw   kernel.AdamW // the step's constants
+	update  func(_ *kernel.Scratch, item int)
+	overrun atomic.Bool // an update came to numbers that are not finite
 }
 
-// Train trains the net in place and returns the state it ends with. The result is the same for any number of cores; the net goes on using
-// those of t.Cores. It stops at the next step with ctx's error when ctx ends, and with a *DivergedError when a loss, a gradient, a weight or a
-// moment is not finite: OnSave never sees such weights, but after an error the net's own weights are of no use.
-func Train(ctx context.Context, n *Net, t Training) (*State, error) {
+// piece is a part of a parameter and of what belongs to it, that one item of work updates.
+type piece struct {
+	w, m, v, g []float32
+	decays     bool
+}
+
+// pieceElements is the size of a piece: its tensors stay in a core's cache together.
+const pieceElements = 1 << 13
+
+// NewTrainer returns a training that stands before its first step. The net, whose weights must be finite, goes on using the cores of t.Cores.
+func NewTrainer(n *Net, t Training) (*Trainer, error) {
 	if err := errors.Join(t.Optimizer.Check(), t.Schedule.Check()); err != nil {
 		return nil, err
 	}
-	if t.Steps < 1 || t.RowEvery < 1 || t.EvaluateEvery < 0 {
-		return nil, errors.New("a training needs at least one step, rows every one or more steps and evaluations every zero or more")
+	if t.Steps < 1 || t.RowEvery < 1 || t.EvaluateEvery < 0 || t.MicroBatch < 0 {
+		return nil, errors.New("a training needs at least one step, rows every one or more steps, and evaluations and micro-batches of zero or more")
+	}
+	if !(t.ZLoss >= 0) || t.ZLoss > math.MaxFloat32 {
+		return nil, fmt.Errorf("the factor of the z-loss must be at least 0, is %g", t.ZLoss)
 	}
 	if len(t.Validation) > 0 && !slices.ContainsFunc(t.Validation, func(b Batch) bool { return b.count() > 0 }) {
 		return nil, errors.New("the validation batches have no targets")
 	}
-	r := newTrainer(n, t)
-	if err := r.checkFinite(); err != nil {
-		return nil, err
+	if name := unfinite(n.parameters); name != "" {
+		return nil, fmt.Errorf("parameter %s has elements that are not finite", name)
 	}
-	if err := r.save(); err != nil {
-		return nil, err
+	n.UseCores(t.Cores)
+	r := &Trainer{
+		training: t, net: n, gradients: n.newGradients(),
+		state: State{Beta1Power: 1, Beta2Power: 1, Weights: n.Parameters(), M: zeros(n.shapes), V: zeros(n.shapes)},
 	}
-	for r.state.Step < t.Steps {
+	for i, shape := range n.shapes {
+		w, m, v, g := r.state.Weights[i].data(), r.state.M[i].data(), r.state.V[i].data(), r.gradients.tensors[i].data()
+		for c := range kernel.Chunks(len(w), pieceElements) {
+			from, to := kernel.Chunk(c, len(w), pieceElements)
+			r.pieces = append(r.pieces, piece{w[from:to], m[from:to], v[from:to], g[from:to], t.Optimizer.decays(shape)})
+		}
+	}
+	r.update = r.updatePiece
+	return r, nil
+}
+
+// Run trains on until so many steps are done in all. The result does not depend on the number of cores, nor on where runs end. It stops before
+// the next step with ctx's error when ctx ends, with the error of a callback, or with a *DivergedError when a loss, a gradient, a weight or a
+// moment is not finite. After a divergence the training cannot go on, and only with KeepFinite are the net's weights of use: they are those
+// after State().Step steps, whether the training was interrupted before or not; the moments may not be finite.
+func (r *Trainer) Run(ctx context.Context, until int) error {
+	if until > r.training.Steps {
+		return fmt.Errorf("a training of %d steps cannot reach step %d", r.training.Steps, until)
+	}
+	for r.state.Step < until {
 		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if err := r.step(); err != nil {
-			return nil, err
-		}
-		if err := r.report(); err != nil {
-			return nil, err
-		}
-		if err := r.save(); err != nil {
-			return nil, err
-		}
-	}
-	if err := r.checkFinite(); err != nil {
-		return nil, err
-	}
-	return r.state, nil
-}
-
-func newTrainer(n *Net, t Training) *trainer {
-	n.workers = kernel.NewWorkers(t.Cores)
-	return &trainer{
-		Training: t, net: n, gradients: n.newGradients(),
-		state: &State{Beta1Power: 1, Beta2Power: 1, Weights: n.Parameters(), M: zeros(n.shapes), V: zeros(n.shapes)},
-	}
-}
-
-// step computes a gradient and takes one step.
-func (r *trainer) step() error {
-	n, g, s := r.net, r.gradients, r.state
-	n.workers.Resize()
-	r.Data.Batch(s.Step, &r.batch)
-	targets := r.batch.count()
-	if targets == 0 {
-		return fmt.Errorf("the batch of step %d has no targets", s.Step+1)
-	}
-
-	g.reset()
-	loss := n.accumulate(g, &r.batch, 0, targets, 0)
-	n.finish(g)
-	r.gradientNorm = r.norm(g.tensors)
-	finite := isFinite(loss) && isFinite(r.gradientNorm)
-	if !finite { // because of what the step before computed, or else this one
-		if err := r.checkFinite(); err != nil {
 			return err
 		}
-	}
-	r.rate = r.Optimizer.LearningRate * r.Schedule.Factor(s.Step, r.Steps)
-	if !finite {
-		where := "loss"
-		if name := unfinite(g.tensors); name != "" {
-			where = "the gradient of " + name
+		loss, err := r.step()
+		if err != nil {
+			return err
 		}
-		return r.diverged(s.Step+1, where)
-	}
-	r.update()
-	s.Step++
-	s.Tokens += int64(targets)
-	s.LossSum, s.LossCount = s.LossSum+loss, s.LossCount+int64(targets)
-	if r.OnStep != nil {
-		r.OnStep(s.Step, loss/float64(targets))
+		if r.training.regular(r.state.Step) {
+			row, err := r.row(r.training.evaluates(r.state.Step))
+			if err != nil {
+				return err
+			}
+			if r.training.OnRow != nil {
+				if err := r.training.OnRow(row); err != nil {
+					return err
+				}
+			}
+		}
+		if r.training.OnStep != nil {
+			if err := r.training.OnStep(r.state.Step, loss); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-// updateElements is the number of elements of a tensor that an item of work updates.
-const updateElements = 1 << 13
+// State returns the live state. What it points to changes with the next step.
+func (r *Trainer) State() *State { return &r.state }
 
-// update applies AdamW.
-func (r *trainer) update() {
-	o, s := r.Optimizer, r.state
-	s.Beta1Power *= o.Betas[0]
-	s.Beta2Power *= o.Betas[1]
-	a := kernel.AdamW{
-		Rate: float32(r.rate), Beta1: float32(o.Betas[0]), Beta2: float32(o.Betas[1]), Rest1: float32(1 - o.Betas[0]), Rest2: float32(1 - o.Betas[1]),
-		Unbias1: float32(1 / (1 - s.Beta1Power)), Unbias2: float32(1 / (1 - s.Beta2Power)), Eps: float32(o.Eps), Scale: 1,
+// Measure returns a row as of now, evaluated if there is validation. What the training goes on with does not change.
+func (r *Trainer) Measure() (Row, error) { return r.row(len(r.training.Validation) > 0) }
+
+// Restore copies a state into the training, which then goes on as the one that had it. The configuration must be that training's, except for
+// what never changes a bit, and for Steps if neither number of them ends before Schedule.Independent.
+func (r *Trainer) Restore(s *State) error {
+	o := r.training.Optimizer
+	if s.Step < 0 || s.Step > r.training.Steps {
+		return fmt.Errorf("a state of step %d is outside of a training of %d steps", s.Step, r.training.Steps)
 	}
-	if o.Clip > 0 && r.gradientNorm > o.Clip {
-		a.Scale = float32(o.Clip / r.gradientNorm)
+	if p1, p2 := power(o.Betas[0], s.Step), power(o.Betas[1], s.Step); s.Beta1Power != p1 || s.Beta2Power != p2 {
+		return fmt.Errorf("a state whose powers of the betas are %v and %v is not that of step %d with betas %v and %v, whose powers are %v and %v",
+			s.Beta1Power, s.Beta2Power, s.Step, o.Betas[0], o.Betas[1], p1, p2)
 	}
-	for i, shape := range r.net.shapes {
-		a.Decay = 0
-		if o.decays(shape) {
-			a.Decay = float32(o.WeightDecay)
+	if s.Tokens < 0 || s.LossCount < 0 || s.LossCount > s.Tokens || !isFinite(s.LossSum) || !(s.GradientNorm >= 0) || !isFinite(s.GradientNorm) {
+		return fmt.Errorf("a state cannot have a loss of %g over %d of %d tokens and a gradient of norm %g", s.LossSum, s.LossCount, s.Tokens, s.GradientNorm)
+	}
+	sets := []struct {
+		what     string
+		from, to []Parameter
+	}{{"weights", s.Weights, r.state.Weights}, {"first moments", s.M, r.state.M}, {"second moments", s.V, r.state.V}}
+	for _, set := range sets {
+		if err := r.net.fits(set.from); err != nil {
+			return fmt.Errorf("%s of the state: %w", set.what, err)
 		}
-		w, m, v, g := s.Weights[i].data(), s.M[i].data(), s.V[i].data(), r.gradients.tensors[i].data()
-		r.net.workers.Each(kernel.Chunks(len(w), updateElements), func(_ *kernel.Scratch, item int) {
-			from, to := kernel.Chunk(item, len(w), updateElements)
-			a.Step(w[from:to], m[from:to], v[from:to], g[from:to])
-		})
+	}
+	for _, v := range s.V {
+		if slices.ContainsFunc(v.data(), func(x float32) bool { return x < 0 }) {
+			return fmt.Errorf("second moments of the state: parameter %s has elements below 0", v.Name)
+		}
+	}
+	for _, set := range sets {
+		for i, p := range set.from {
+			copy(set.to[i].data(), p.data())
+		}
+	}
+	own := r.state
+	r.state = *s
+	r.state.Weights, r.state.M, r.state.V = own.Weights, own.M, own.V
+	return nil
+}
+
+// power returns β to the power of so many steps with the roundings of that many updates.
+func power(beta float64, steps int) float64 {
+	p := 1.0
+	for range steps {
+		p *= beta
+	}
+	return p
+}
+
+// rate returns the learning rate of a step, counted from 0.
+func (r *Trainer) rate(step int) float64 {
+	return r.training.Optimizer.LearningRate * r.training.Schedule.Factor(step, r.training.Steps)
+}
+
+// step computes a gradient, takes one step and returns the mean loss of its batch.
+func (r *Trainer) step() (loss float64, err error) {
+	n, g, s, t := r.net, r.gradients, &r.state, &r.training
+	n.workers.Resize()
+	t.Data.Batch(s.Step, &r.batch)
+	targets := r.batch.count()
+	if targets == 0 {
+		return 0, fmt.Errorf("the batch of step %d has no targets", s.Step+1)
+	}
+	g.reset()
+	sum := n.accumulate(g, &r.batch, t.MicroBatch, targets, t.ZLoss)
+	n.finish(g)
+	norm := r.norm(g.tensors)
+	if !isFinite(sum) || !isFinite(norm) {
+		where := "loss"
+		if name := unfinite(g.tensors); name != "" {
+			where = "the gradient of " + name
+		}
+		return 0, r.diverged(s.Step+1, where)
+	}
+
+	beta1, beta2 := s.Beta1Power*t.Optimizer.Betas[0], s.Beta2Power*t.Optimizer.Betas[1]
+	r.adamw = t.Optimizer.constants(r.rate(s.Step), beta1, beta2, norm)
+	n.workers.Each(len(r.pieces), r.update)
+	if r.overrun.Swap(false) {
+		return 0, r.overran()
+	}
+	if t.regular(s.Step) { // the row there had them
+		s.LossSum, s.LossCount = 0, 0
+	}
+	s.Step++
+	s.Tokens += int64(targets)
+	s.Beta1Power, s.Beta2Power, s.GradientNorm = beta1, beta2, norm
+	s.LossSum, s.LossCount = s.LossSum+sum, s.LossCount+int64(targets)
+	return sum / float64(targets), nil
+}
+
+// updatePiece applies AdamW to a piece. Its gradient has then done its work: with KeepFinite it holds the weights as they were.
+func (r *Trainer) updatePiece(s *kernel.Scratch, item int) {
+	p, a := &r.pieces[item], r.adamw
+	if !p.decays {
+		a.Decay = 0
+	}
+	var before []float32
+	if r.training.KeepFinite {
+		before = s.Floats(len(p.w))
+		copy(before, p.w)
+	}
+	a.Step(p.w, p.m, p.v, p.g)
+	copy(p.g, before)
+	if !finite(p.w) || !finite(p.v) {
+		r.overrun.Store(true)
 	}
 }
 
+// overran blames an update, and takes it back from the weights if they are to stay finite. A square may overflow where the gradient did not,
+// and a weight with an infinite second moment would silently stop to learn.
+func (r *Trainer) overran() error {
+	name := unfinite(r.state.Weights)
+	if name == "" {
+		name = "the second moment of " + unfinite(r.state.V)
+	}
+	if r.training.KeepFinite {
+		for i := range r.pieces {
+			copy(r.pieces[i].w, r.pieces[i].g)
+		}
+	}
+	return r.diverged(r.state.Step+1, name)
+}
+
 // norm returns the Euclidean norm over all tensors: float64 sums by row, then over rows in order.
-func (r *trainer) norm(tensors []Parameter) float64 {
+func (r *Trainer) norm(tensors []Parameter) float64 {
 	var sum float64
 	for i, t := range tensors {
 		rows := 1
@@ -212,56 +318,27 @@ func (r *trainer) norm(tensors []Parameter) float64 {
 	return math.Sqrt(sum)
 }
 
-// report evaluates where that is due and gives out a row.
-func (r *trainer) report() error {
-	s := r.state
-	due := s.Step == r.Steps || slices.Contains(r.Save, s.Step)
-	row := Row{Step: s.Step, Tokens: s.Tokens, Epochs: r.Data.Epochs(s.Step), LearningRate: r.rate, ValidationLoss: math.NaN(), GradientNorm: r.gradientNorm}
-	row.Evaluated = len(r.Validation) > 0 && (due || r.EvaluateEvery > 0 && s.Step%r.EvaluateEvery == 0)
-	if !row.Evaluated && !due && s.Step%r.RowEvery != 0 {
-		return nil
+// row returns a row as of now.
+func (r *Trainer) row(evaluate bool) (Row, error) {
+	s := &r.state
+	row := Row{
+		Step: s.Step, Tokens: s.Tokens, Epochs: r.training.Data.Epochs(s.Step),
+		TrainLoss: s.LossSum / float64(s.LossCount), ValidationLoss: math.NaN(), Evaluated: evaluate,
+		GradientNorm: s.GradientNorm, WeightNorm: r.norm(s.Weights),
 	}
-	row.TrainLoss = s.LossSum / float64(s.LossCount)
-	s.LossSum, s.LossCount = 0, 0
-	if row.WeightNorm = r.norm(s.Weights); !isFinite(row.WeightNorm) {
-		return r.checkFinite()
+	if s.Step > 0 {
+		row.LearningRate = r.rate(s.Step - 1)
 	}
-	if row.Evaluated {
-		if row.ValidationLoss = r.net.MeanLoss(r.Validation); !isFinite(row.ValidationLoss) {
-			return r.diverged(s.Step, "validation loss")
+	if evaluate {
+		if row.ValidationLoss = r.net.MeanLoss(r.training.Validation); !isFinite(row.ValidationLoss) {
+			return Row{}, r.diverged(s.Step, "validation loss")
 		}
 	}
-	if r.OnRow == nil {
-		return nil
-	}
-	return r.OnRow(row)
+	return row, nil
 }
 
-// save calls OnSave where that is due.
-func (r *trainer) save() error {
-	if r.OnSave == nil || !slices.Contains(r.Save, r.state.Step) {
-		return nil
-	}
-	if err := r.checkFinite(); err != nil {
-		return err
-	}
-	return r.OnSave(r.state.Step)
-}
-
-// checkFinite blames the last step if a weight or a moment is not finite. A square may overflow where the gradient did not, and a weight with
-// an infinite second moment would silently stop to learn.
-func (r *trainer) checkFinite() error {
-	if name := unfinite(r.state.Weights); name != "" {
-		return r.diverged(r.state.Step, name)
-	}
-	if name := unfinite(r.state.V); name != "" {
-		return r.diverged(r.state.Step, "the second moment of "+name)
-	}
-	return nil
-}
-
-func (r *trainer) diverged(step int, tensor string) error {
-	return &DivergedError{Step: step, Tensor: tensor, LearningRate: r.rate}
+func (r *Trainer) diverged(step int, tensor string) error {
+	return &DivergedError{Step: step, Tensor: tensor, LearningRate: r.rate(max(0, step-1))}
 }
 
 // unfinite names the first tensor with an element that is not finite, or none.

@@ -19,10 +19,10 @@ func TestDefaults(t *testing.T) {
 		"tokenize": `vocab_size=256`,
 		"pretrain": `model.family="llama" model.norm_eps=1e-05 model.rope_theta=10000 ` +
 			`adamw.learning_rate=0.001 adamw.weight_decay=0.1 adamw.betas=[0.9 0.95] adamw.eps=1e-08 adamw.clip=1 adamw.decay="all" ` +
-			`schedule.shape="cosine" schedule.final=0.1 save.fractions=[1] evaluate.every=50 evaluate.tokens=16384`,
+			`schedule.shape="cosine" schedule.final=0.1 schedule.decay=0.2 save.fractions=[1] evaluate.every=50 evaluate.tokens=16384`,
 		"checkpoint": `select="last" step=-1`,
 		"finetune": `epochs=3 batch=32 adamw.learning_rate=0.001 adamw.betas=[0.9 0.95] adamw.eps=1e-08 adamw.clip=1 adamw.decay="all" ` +
-			`schedule.shape="cosine" schedule.warmup=0.1`,
+			`schedule.shape="cosine" schedule.warmup=0.1 schedule.decay=0.2`,
 		"probe": `overfit.tokens=65536 separability.pool=["mean" "last"] separability.standardise=true ` +
 			`spectrum.matrices=["QK" "OV"] spectrum.threshold=0.95 score.metrics=["accuracy" "response_loss"]`,
 		"report": `title="Report" compare.better="by_name" compare.chosen_on="validation" claim.unit="seed" ` +

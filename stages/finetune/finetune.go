@@ -21,7 +21,7 @@ var Kind = &pipeline.Kind{Name: "finetune", Version: 1, Doc: doc, Numbers: lm.Nu
 		Epochs:   3,
 		Batch:    32,
 		AdamW:    optimizer,
-		Schedule: lm.Schedule{Shape: "cosine", Warmup: 0.1, Final: 0},
+		Schedule: lm.Schedule{Shape: "cosine", Warmup: 0.1, Final: 0, Decay: 0.2},
 	}
 }}
 

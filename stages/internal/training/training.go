@@ -47,15 +47,26 @@ func Run(ctx context.Context, t *pipeline.Task, p Plan) error {
 	p.Net.UseCores(t.Cores)
 	r := recorder{task: t, plan: &p, weights: w, started: time.Now()}
 	fmt.Fprintf(t.Log, "%d parameters, %d steps\n", p.Net.Model().ParameterCount(p.Net.Vocab()), p.Steps)
-	_, err = lm.Train(ctx, p.Net, lm.Training{
+	trainer, err := lm.NewTrainer(p.Net, lm.Training{
 		Optimizer: p.Optimizer, Schedule: p.Schedule, Steps: p.Steps,
 		Data:       p.Data,
 		Validation: p.Validation, EvaluateEvery: p.EvaluateEvery,
-		RowEvery: rowEvery, Save: p.Save,
-		OnRow: r.row, OnSave: r.save, OnStep: r.step,
+		RowEvery: rowEvery,
+		OnRow:    r.row, OnStep: r.step,
 		Cores: t.Cores,
 	})
 	if err != nil {
+		return err
+	}
+	for _, step := range p.Save {
+		if err := r.reach(ctx, trainer, step); err != nil {
+			return err
+		}
+		if err := r.save(step); err != nil {
+			return err
+		}
+	}
+	if err := r.reach(ctx, trainer, p.Steps); err != nil {
 		return err
 	}
 	fmt.Fprintf(t.Log, "trained for %.1f s\n", time.Since(r.started).Seconds())
@@ -73,15 +84,34 @@ type recorder struct {
 	speed   float64 // tokens a second up to the newest row
 }
 
-func (r *recorder) step(step int, loss float64) {
+// reach trains up to a step and sees to it that the last row is of that step, and evaluated.
+func (r *recorder) reach(ctx context.Context, trainer *lm.Trainer, step int) error {
+	if err := trainer.Run(ctx, step); err != nil || step == 0 {
+		return err
+	}
+	if n := len(r.rows); n > 0 && r.rows[n-1].Step == int64(step) {
+		if len(r.plan.Validation) == 0 || r.rows[n-1].ValidationLoss != nil {
+			return nil
+		}
+		r.rows = r.rows[:n-1]
+	}
+	row, err := trainer.Measure()
+	if err != nil {
+		return err
+	}
+	return r.row(row)
+}
+
+func (r *recorder) step(step int, loss float64) error {
 	values := map[string]float64{"loss": loss}
 	if r.speed > 0 {
 		values["tokens_per_second"] = r.speed
 	}
 	r.task.Progress(step, r.plan.Steps, values)
+	return nil
 }
 
-// row keeps a row of metrics. One ends every rowEvery steps, at evaluations, at save points and at the last step.
+// row keeps a row of metrics: every rowEvery steps, at evaluations, at save points and at the last step.
 func (r *recorder) row(of lm.Row) error {
 	row := artifacts.TrainingRow{
 		Step: int64(of.Step), Tokens: of.Tokens, Epochs: of.Epochs,
@@ -90,7 +120,7 @@ func (r *recorder) row(of lm.Row) error {
 	}
 	if of.Evaluated {
 		row.ValidationLoss = &of.ValidationLoss
-		fmt.Fprintf(r.task.Log, "step %d of %d: train loss %.4f, validation loss %.4f\n", row.Step, r.plan.Steps, row.TrainLoss, of.ValidationLoss)
+		fmt.Fprintf(r.task.Log, "step %d of %d: train loss %.4f, validation loss %.4f\n", row.Step, r.plan.Steps, of.TrainLoss, of.ValidationLoss)
 	}
 	r.rows = append(r.rows, row)
 	r.speed = float64(row.Tokens) / max(time.Since(r.started).Seconds(), 1e-3)
