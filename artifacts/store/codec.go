@@ -23,6 +23,7 @@ import (
 //	seconds 12.5
 //	log log file 210 <digest>
 //	tool go go1.26.8
+//	trajectory <key>
 //	accepted <key> 2026-01-02T15:04:05Z "the new version differs in its log only"
 //
 // Words stand as they are where they are plain, and quoted as in Go where they are not.
@@ -70,6 +71,9 @@ func (r *Result) encode() []byte {
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Made.Tools)) {
 		line("tool", name, r.Made.Tools[name])
+	}
+	if t := r.Made.Trajectory; !t.IsZero() {
+		line("trajectory", t.String())
 	}
 	if a := r.Made.Accepted; a != nil {
 		line("accepted", a.From.String(), a.Time.UTC().Format(time.RFC3339Nano), a.Reason)
@@ -175,6 +179,8 @@ func (r *Result) set(line []string) (err error) {
 			r.Made.Tools = make(map[string]string, 4)
 		}
 		r.Made.Tools[line[1]] = line[2]
+	case what == "trajectory" && n == 2:
+		r.Made.Trajectory, err = ParseDigest(line[1])
 	case what == "accepted" && n == 4:
 		a := &Accepted{Reason: line[3]}
 		r.Made.Accepted = a

@@ -73,6 +73,8 @@ type Made struct {
 	Log     *Blob             `json:"log,omitempty"`
 	Tools   map[string]string `json:"tools,omitempty"` // versions, by name
 
+	Trajectory Digest `json:"trajectory,omitzero"` // whose kept states the stage may have passed through, where it has one
+
 	Accepted *Accepted `json:"accepted,omitempty"` // where nothing was computed
 }
 

@@ -25,6 +25,13 @@ func (s *Store) StatePath(trajectory Digest, step int) string {
 	return filepath.Join(s.dir, "states", trajectory.String(), strconv.Itoa(step))
 }
 
+// stateAt returns what the kept state at a path is of.
+func (s *Store) stateAt(path string) (trajectory Digest, step int, ok bool) {
+	trajectory, err := ParseDigest(filepath.Base(filepath.Dir(path)))
+	step, bad := strconv.Atoi(filepath.Base(path))
+	return trajectory, step, errors.Join(err, bad) == nil && path == s.StatePath(trajectory, step)
+}
+
 // States lists the steps of which a trajectory has kept states, ascending.
 func (s *Store) States(trajectory Digest) []int {
 	entries, _ := os.ReadDir(filepath.Join(s.dir, "states", trajectory.String()))

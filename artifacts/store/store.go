@@ -4,7 +4,8 @@
 //	objects/<2>/<digest>    one file, or the manifest of a tree; read-only, written once. <digest>.dropped in its
 //	                        place says that it was dropped on purpose
 //	results/<2>/<key>       what a stage made, written last
-//	work/<key>/<attempt>/   a stage that runs, or the log of one that failed
+//	states/<key>/<step>     what several stages pass through, found by the key of what it depends on; written like a result
+//	work/<key>/<attempt>/   a stage that runs, or the log and the snapshot of one that failed or was stopped
 //	work/locks              each key's lock is that of a byte; where there are no such locks, that of work/<key>.lock
 //	work/spare-<key>/       empty folders of an attempt that succeeded, for another
 //	rerun/<key>/            what a stage made when it ran again to be compared

@@ -14,6 +14,7 @@ import (
 // Retention says what a sweep leaves alone.
 type Retention struct {
 	Results map[Digest]bool      // results that stay, by key, and the work at them
+	States  map[Digest]time.Time // trajectories whose kept states stay if they were used at this time or later
 	Objects map[Digest]bool      // objects that stay though no result names them
 	Trees   map[Digest]time.Time // of results by key: their trees go where they were last used before then; others stay
 	Before  time.Time            // whatever was made or used at this time or later stays
@@ -24,6 +25,8 @@ type Swept struct {
 	Gone    []SweptResult // results that go, with what only they name
 	Stay    []SweptResult // and those that stay
 	Dropped []SweptTree   // trees that go while their results stay
+	States  []SweptState  // kept states that go
+	Kept    []SweptState  // and those that stay
 	Loose   []SweptFile   // objects that no result names
 	Debris  []SweptFile   // what stages and processes left unfinished, and what was set aside as damaged
 }
@@ -43,6 +46,16 @@ type SweptTree struct {
 	Output string
 	Blob   Blob
 	Size   int64
+}
+
+// SweptState is a kept state.
+type SweptState struct {
+	Trajectory Digest
+	Step       int
+	Used       time.Time
+	Size       int64
+
+	blob Blob
 }
 
 // SweptFile is a file or folder in the store's folder.
@@ -76,7 +89,7 @@ func (s *Store) Sweep(keep Retention, remove bool) (*Swept, error) {
 		defer unlock()
 	}
 	w := &sweep{store: s, keep: keep, found: new(Swept),
-		objects: map[Digest]object{}, named: map[Digest]bool{}, going: map[Digest]bool{}}
+		objects: map[Digest]object{}, named: map[Digest]bool{}, going: map[Digest]bool{}, sound: map[string]bool{}}
 	if err := w.list(); err != nil {
 		return nil, err
 	}
@@ -102,8 +115,9 @@ type sweep struct {
 	objects map[Digest]object // those there are
 	named   map[Digest]bool   // by what stays
 	going   map[Digest]bool
-	markers []string // paths
-	paths   []string // of whatever else goes
+	sound   map[string]bool // files of kept states, by path
+	markers []string        // paths
+	paths   []string        // of whatever else goes
 }
 
 // object is a file in objects/.
@@ -189,6 +203,9 @@ func (w *sweep) results() error {
 			w.found.Gone = append(w.found.Gone, one)
 		}
 	}
+	if err := w.states(); err != nil {
+		return err
+	}
 	for d := range w.keep.Objects {
 		w.named[d] = true
 	}
@@ -223,6 +240,13 @@ func (w *sweep) results() error {
 		}
 		w.found.Dropped = append(w.found.Dropped, t)
 	}
+	for i := range w.found.States {
+		one := &w.found.States[i]
+		var err error
+		if one.Size, err = w.goes(one.blob); err != nil {
+			return err
+		}
+	}
 	for i := range w.found.Gone {
 		one := &w.found.Gone[i]
 		err := outputs(one.Result, func(_ string, b Blob) error {
@@ -235,6 +259,42 @@ func (w *sweep) results() error {
 		}
 	}
 	return nil
+}
+
+// states decides which kept states stay, and with them which objects.
+func (w *sweep) states() error {
+	until := maps.Clone(w.keep.States) // by trajectory
+	if until == nil {
+		until = map[Digest]time.Time{}
+	}
+	for _, one := range w.found.Stay { // with a result those of its trajectory stay, as long as its trees
+		trajectory := one.Result.Made.Trajectory
+		if t, ok := until[trajectory]; !ok || w.keep.Trees[one.Key].Before(t) {
+			until[trajectory] = w.keep.Trees[one.Key]
+		}
+	}
+	return w.store.shards("states", func(path string, e fs.DirEntry) error {
+		trajectory, step, ok := w.store.stateAt(path)
+		if !ok {
+			return nil
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		one := SweptState{Trajectory: trajectory, Step: step, Used: info.ModTime()}
+		if one.blob, err = w.store.State(trajectory, step); err != nil {
+			return nil // debris
+		}
+		w.sound[path] = true
+		if t, ok := until[trajectory]; ok && !one.Used.Before(t) || !one.Used.Before(w.keep.Before) {
+			one.Size, err = w.stays(one.blob)
+			w.found.Kept = append(w.found.Kept, one)
+			return err
+		}
+		w.found.States = append(w.found.States, one)
+		return nil
+	})
 }
 
 // list reads what stands in objects/.
@@ -324,6 +384,15 @@ func (w *sweep) debris() error {
 	if err != nil {
 		return err
 	}
+	err = w.store.shards("states", func(path string, e fs.DirEntry) error {
+		if !w.sound[path] {
+			all = append(all, path)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	for _, path := range all {
 		if key, err := keyIn(filepath.Base(path)); err == nil && w.store.locked(key) {
 			continue // somebody works there
@@ -375,6 +444,13 @@ func (w *sweep) remove() error {
 		if err := os.WriteFile(w.store.marker(t.Blob.Digest), nil, 0o444); err != nil {
 			return err
 		}
+	}
+	for _, one := range w.found.States {
+		path := w.store.StatePath(one.Trajectory, one.Step)
+		if err := removeFile(path); err != nil {
+			return err
+		}
+		os.Remove(filepath.Dir(path)) // if that was its last
 	}
 	for d := range w.going {
 		if err := removeFile(w.store.object(d)); err != nil {

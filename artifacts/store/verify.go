@@ -17,6 +17,7 @@ import (
 // Verification is what a check of every byte found.
 type Verification struct {
 	Results, Objects int
+	States           int // kept states
 	Bytes            int64
 	Damage           []Damage // in the order of paths
 }
@@ -29,18 +30,22 @@ type Damage struct {
 	Of     []Use // what it belongs to
 }
 
-// Use is a result, or one of its outputs: "" means the result itself, or its log.
+// Use is a result, or one of its outputs: "" means the result itself, or its log. Or it is a kept state.
 type Use struct {
-	Key    Digest
+	Key    Digest // of a kept state, its trajectory
 	Output string
+	Step   int // of a kept state
 }
 
 // VerifyAll checks every byte of every result that only names, or of all there are where it is nil, and of every object
 // that they name, or of all there are. What is damaged is set aside, so that it will be made again. progress hears, from
 // several goroutines, of the bytes that were read and of how many there are.
 func (s *Store) VerifyAll(ctx context.Context, only func(Digest) bool, progress func(done, total int64)) (*Verification, error) {
-	v := &verification{store: s, uses: map[Digest][]Use{}, found: new(Verification)}
+	v := &verification{store: s, uses: map[Digest][]Use{}, trajectories: map[Digest]bool{}, found: new(Verification)}
 	if err := v.results(only); err != nil {
+		return nil, err
+	}
+	if err := v.states(only == nil); err != nil {
 		return nil, err
 	}
 	if err := v.objects(only == nil); err != nil {
@@ -58,6 +63,8 @@ type verification struct {
 	store *Store
 	uses  map[Digest][]Use // of objects
 	queue []queued         // objects to be hashed
+
+	trajectories map[Digest]bool // of results that were read
 
 	mu    sync.Mutex
 	found *Verification
@@ -131,18 +138,52 @@ func (v *verification) results(only func(Digest) bool) error {
 			v.wrong(v.relative(path), "it cannot be read: "+err.Error(), []Use{{Key: key}}, nil)
 			return nil
 		}
+		v.trajectories[r.Made.Trajectory] = true
 		return outputs(r, func(name string, b Blob) error {
-			use := Use{key, name}
-			v.uses[b.Digest] = append(v.uses[b.Digest], use)
-			if !b.Tree || v.store.Dropped(b) {
-				return nil
-			}
-			entries, _ := v.store.manifest(b) // where it is damaged or missing that is found with the objects
-			for _, e := range entries {
-				v.uses[e.digest] = append(v.uses[e.digest], use)
-			}
+			v.used(b, Use{Key: key, Output: name})
 			return nil
 		})
+	})
+}
+
+// used notes what the objects of b belong to.
+func (v *verification) used(b Blob, use Use) {
+	v.uses[b.Digest] = append(v.uses[b.Digest], use)
+	if !b.Tree || v.store.Dropped(b) {
+		return
+	}
+	entries, _ := v.store.manifest(b) // where it is damaged or missing that is found with the objects
+	for _, e := range entries {
+		v.uses[e.digest] = append(v.uses[e.digest], use)
+	}
+}
+
+// states reads the kept states of those trajectories, or all there are.
+func (v *verification) states(all bool) error {
+	return v.store.shards("states", func(path string, _ fs.DirEntry) error {
+		trajectory, step, ok := v.store.stateAt(path)
+		if !ok {
+			if all {
+				v.stray(v.relative(path), "kept state")
+			}
+			return nil
+		}
+		if !all && !v.trajectories[trajectory] {
+			return nil
+		}
+		v.found.States++
+		use := Use{Key: trajectory, Output: stateOutput, Step: step}
+		b, err := v.store.State(trajectory, step)
+		var damaged *DamagedError
+		switch {
+		case err == nil:
+			v.used(b, use)
+		case errors.As(err, &damaged):
+			v.wrong(v.relative(path), damaged.Reason, []Use{use}, func() error { _, err := v.store.State(trajectory, step); return err })
+		case !errors.Is(err, fs.ErrNotExist):
+			v.wrong(v.relative(path), "it cannot be read: "+err.Error(), []Use{use}, nil)
+		}
+		return nil
 	})
 }
 
