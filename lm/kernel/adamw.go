@@ -26,6 +26,10 @@ func (a *AdamW) Step(w, m, v, g []float32) {
 		panic("kernel: AdamW of unequal shapes")
 	}
 	c := *a
+	if isa >= avx2 {
+		adamwVector(w, m, v, g, &[10]float32{c.Rate, c.Decay, c.Beta1, c.Beta2, c.Rest1, c.Rest2, c.Unbias1, c.Unbias2, c.Eps, c.Scale})
+		return
+	}
 	m, v, g = m[:len(w)], v[:len(w)], g[:len(w)]
 	for i, x := range w {
 		d := g[i] * c.Scale

@@ -14,23 +14,6 @@ type attentionScratch struct {
 	keys, values, scores, gradients []float32
 }
 
-// Transpose stores x (rows,columns) transposed in out, whose rows are ldout apart.
-func Transpose(out []float32, ldout int, x []float32, ldx, rows, columns int) {
-	i := 0
-	for ; i+4 <= rows; i += 4 { // four rows at a time write runs of four
-		r0, r1, r2, r3 := x[i*ldx:][:columns], x[(i+1)*ldx:][:columns], x[(i+2)*ldx:][:columns], x[(i+3)*ldx:][:columns]
-		for j, v := range r0 {
-			to := (*[4]float32)(out[j*ldout+i:])
-			to[0], to[1], to[2], to[3] = v, r1[j], r2[j], r3[j]
-		}
-	}
-	for ; i < rows; i++ {
-		for j, v := range x[i*ldx:][:columns] {
-			out[j*ldout+i] = v
-		}
-	}
-}
-
 // Forward computes the heads of one group for count queries, the positions from start on:
 //
 //	out = softmax(scale·q·kᵀ)·v over the keys up to each query's own position
@@ -103,8 +86,7 @@ func (a *Attention) BackwardSequence(s *Scratch, group, count int, q, k, v, stat
 			for i := range rows {
 				own, n := from+i+1, ((from+i)*a.Heads+h)*2
 				row, gradient := p[i*visible:][:visible], d[i*visible:][:visible]
-				Exp(row[:own], row[:own], a.Scale, stats[n])
-				scaleFlush(row[:own], stats[n+1])
+				softmaxAgain(row[:own], a.Scale, stats[n], stats[n+1])
 				softmaxBackward(gradient[:own], row[:own], a.Scale)
 				clear(row[own:])
 				clear(gradient[own:])
@@ -113,14 +95,5 @@ func (a *Attention) BackwardSequence(s *Scratch, group, count int, q, k, v, stat
 			s.Product(TN, visible, a.Dim, rows, d, visible, q[at:], width, dk, shared, true)
 			s.Product(TN, visible, a.Dim, rows, p, visible, dout[at:], width, dv, shared, true)
 		}
-	}
-}
-
-// softmaxBackward replaces d, the gradient by the probabilities p, by that of the unscaled scores: scale·p·(d - Σ p·d), +0 below 2^-100.
-func softmaxBackward(d, p []float32, scale float32) {
-	mean := Dot(p, d)
-	d = d[:len(p)]
-	for i, v := range p {
-		d[i] = flush(float32(v*(d[i]-mean)) * scale)
 	}
 }

@@ -1,22 +1,5 @@
 package kernel
 
-// softmaxRow replaces x by e^(scale·x - max), divided by its sum, and returns the maximum of scale·x and the inverse of the sum.
-// Elements below 2^-100 become +0. The true maximum is subtracted, so the result does not depend on how the row came about.
-func softmaxRow(x []float32, scale float32) (peak, inverse float32) {
-	peak = float32(Max(x) * scale)
-	Exp(x, x, scale, peak)
-	inverse = 1 / Sum(x)
-	scaleFlush(x, inverse)
-	return peak, inverse
-}
-
-// scaleFlush multiplies x by a factor >= 0 and stores +0 where that is below 2^-100; x >= 0.
-func scaleFlush(x []float32, factor float32) {
-	for i, v := range x {
-		x[i] = flush(v * factor)
-	}
-}
-
 // CrossEntropy stores in loss the negative log-likelihood in nats of each row's target under softmax(logits) (rows,vocab), 0 for a target of
 // -1, computed in float64 from a row sum in 16 lanes:
 //
@@ -47,8 +30,7 @@ func CrossEntropy(loss []float64, logits []float32, targets []int32, gradient bo
 			continue
 		}
 		peak, chosen := Max(row), row[t]
-		Exp(row, row, 1, peak)
-		sum := Sum(row)
+		sum := expSum(row, row, 1, peak)
 		logSum := Log(float64(sum))
 		loss[i] = logSum + (float64(peak) - float64(chosen))
 		if !gradient {
@@ -57,10 +39,7 @@ func CrossEntropy(loss []float64, logits []float32, targets []int32, gradient bo
 		factor := float32(1 + float64(2*float64(z)*(logSum+float64(peak))))
 		inverse := 1 / sum
 		p := flush(row[t] * inverse)
-		all := factor * scale
-		for j, v := range row {
-			row[j] = flush(flush(v*inverse) * all)
-		}
+		scaleFlush(row, inverse, factor*scale)
 		row[t] = flush((float32(p*factor) - 1) * scale)
 	}
 }

@@ -12,6 +12,10 @@ func Embed(out, table []float32, width int, tokens []int32) {
 func EmbedBackward(dtable, dout []float32, width int, tokens []int32, from, to int) {
 	for i, t := range tokens {
 		row, sum := dout[i*width+from:i*width+to], dtable[int(t)*width+from:int(t)*width+to]
+		if isa >= avx2 {
+			addVector(sum, row)
+			continue
+		}
 		for j, v := range row {
 			sum[j] += v
 		}

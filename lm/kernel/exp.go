@@ -41,9 +41,9 @@ func Exp(out, x []float32, scale, shift float32) {
 	if len(out) != len(x) {
 		panic("kernel: vectors differ in length")
 	}
-	if whole := len(x) &^ 7; isa >= avx2 && whole > 0 {
-		expFused(whole, &out[0], &x[0], scale, shift)
-		out, x = out[whole:], x[whole:]
+	if isa >= avx2 {
+		expVector(out, x, scale, shift)
+		return
 	}
 	for i, v := range x {
 		v = float32(v*scale) - shift
@@ -71,4 +71,13 @@ func Exp(out, x []float32, scale, shift float32) {
 		}
 		out[i] = p
 	}
+}
+
+// expSum is Exp, and returns the Sum of what it stores.
+func expSum(out, x []float32, scale, shift float32) float32 {
+	if isa >= avx2 && len(out) == len(x) {
+		return expVector(out, x, scale, shift)
+	}
+	Exp(out, x, scale, shift)
+	return Sum(out)
 }

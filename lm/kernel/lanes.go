@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // lanes are the sixteen partial sums of a row reduction: lane j takes elements j, j+16, …, starting at +0. The order is that of one AVX-512
 // register, two of AVX2 or four of NEON, so that any of them gives the same bits as the loops here.
 const lanes = 16
@@ -13,6 +15,9 @@ func tree(l *[lanes]float32) float32 {
 
 // Sum returns the sum of x.
 func Sum(x []float32) float32 {
+	if isa >= avx2 {
+		return sumVector(x)
+	}
 	var l [lanes]float32
 	whole := len(x) &^ (lanes - 1)
 	for half := 0; half < lanes; half += 8 {
@@ -41,6 +46,9 @@ func Dot(x, y []float32) float32 {
 	if len(x) != len(y) {
 		panic("kernel: vectors differ in length")
 	}
+	if isa >= avx2 {
+		return dotVector(x, y)
+	}
 	var l [lanes]float32
 	whole := len(x) &^ (lanes - 1)
 	for half := 0; half < lanes; half += 8 {
@@ -64,14 +72,17 @@ func Dot(x, y []float32) float32 {
 	return tree(&l)
 }
 
-// Max returns the largest element of x, which is not empty. An element that is not a number is passed over: it shows in what is computed from
-// the row instead.
+// Max returns the largest element of x, -Inf if there is none; a zero is +0. An element that is not a number is passed over: it shows in what
+// is computed from the row instead.
 func Max(x []float32) float32 {
-	m := x[0]
+	if isa >= avx2 {
+		return maxVector(x)
+	}
+	m := float32(math.Inf(-1))
 	for _, v := range x {
-		if v > m || m != m {
+		if v > m {
 			m = v
 		}
 	}
-	return m
+	return m + 0
 }

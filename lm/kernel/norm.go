@@ -16,6 +16,10 @@ func RMSNorm(out, rstd, x, gain []float32, eps float32) {
 			r = float32(math.NaN())
 		}
 		rstd[i] = r
+		if isa >= avx2 {
+			normalizeVector(to, row, gain, r)
+			continue
+		}
 		for j, v := range row {
 			to[j] = float32(v*r) * gain[j]
 		}
@@ -35,6 +39,11 @@ func RMSNormBackward(dx, dy, x, rstd, gain, buffer []float32) {
 	d, hat := buffer[:width], buffer[width:2*width]
 	for i, r := range rstd {
 		row, up, to := x[i*width:][:width], dy[i*width:][:width], dx[i*width:][:width]
+		if isa >= avx2 {
+			mean := normDotVector(up, row, gain, r) / float32(width)
+			normGradientVector(to, up, row, gain, r, mean)
+			continue
+		}
 		for j, v := range row {
 			hat[j] = v * r
 			d[j] = up[j] * gain[j]
@@ -51,6 +60,13 @@ func RMSNormBackward(dx, dy, x, rstd, gain, buffer []float32) {
 func RMSNormGain(sum []float64, first int, dy, x, rstd []float32, width int) {
 	if len(x) != len(rstd)*width || len(dy) != len(x) || first+len(sum) > width {
 		panic("kernel: RMSNormGain of unequal shapes")
+	}
+	if whole := len(sum) &^ 15; isa >= avx2 && whole > 0 && len(rstd) > 0 {
+		gainSumsVector(sum[:whole], &dy[first], &x[first], rstd, width)
+		sum, first = sum[whole:], first+whole
+	}
+	if len(sum) == 0 {
+		return
 	}
 	for i, r := range rstd {
 		row, up := x[i*width+first:][:len(sum)], dy[i*width+first:][:len(sum)]

@@ -36,20 +36,20 @@ func (r *Rotation) Rotate(x []float32, positions []int32, inverse bool) {
 	if width*len(positions) != len(x) || width%(2*half) != 0 {
 		panic("kernel: Rotate of unequal shapes")
 	}
+	direction := float32(1)
+	if inverse {
+		direction = -1
+	}
 	for i, p := range positions {
 		cos, sin := r.cos[int(p)*half:][:half], r.sin[int(p)*half:][:half]
+		if isa >= avx2 && width > 0 {
+			rotateVector(x[i*width:][:width], cos, sin, direction)
+			continue
+		}
 		for row := x[i*width:][:width]; len(row) > 0; row = row[2*half:] {
 			first, second := row[:half], row[half:][:half]
-			if inverse {
-				for j, c := range cos {
-					a, b, s := first[j], second[j], sin[j]
-					first[j] = float32(a*c) + float32(b*s)
-					second[j] = float32(b*c) - float32(a*s)
-				}
-				continue
-			}
 			for j, c := range cos {
-				a, b, s := first[j], second[j], sin[j]
+				a, b, s := first[j], second[j], direction*sin[j]
 				first[j] = float32(a*c) - float32(b*s)
 				second[j] = float32(b*c) + float32(a*s)
 			}

@@ -6,6 +6,10 @@ func SwiGLU(out, sigmoid, gate, up []float32) {
 	if len(out) != n || len(sigmoid) != n || len(up) != n {
 		panic("kernel: SwiGLU of unequal shapes")
 	}
+	if isa >= avx2 {
+		swigluVector(out, sigmoid, gate, up)
+		return
+	}
 	Exp(sigmoid, gate, -1, 0)
 	sigmoid, out, up = sigmoid[:n], out[:n], up[:n]
 	for i, e := range sigmoid[:len(gate)] {
@@ -22,6 +26,10 @@ func SwiGLUBackward(gate, up, sigmoid, dout []float32) {
 	n := len(gate)
 	if len(dout) != n || len(sigmoid) != n || len(up) != n {
 		panic("kernel: SwiGLUBackward of unequal shapes")
+	}
+	if isa >= avx2 {
+		swigluBackwardVector(gate, up, sigmoid, dout)
+		return
 	}
 	sigmoid, up, dout = sigmoid[:len(gate)], up[:len(gate)], dout[:len(gate)]
 	for i, s := range sigmoid {

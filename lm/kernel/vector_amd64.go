@@ -2,7 +2,157 @@
 
 package kernel
 
-// expTile stores e^(scale·x - shift) of n elements, a multiple of 8, in out. See Exp.
+// sumAVX2 is Sum.
 //
 //go:noescape
-func expTile(n int, out *float32, x *float32, scale float32, shift float32)
+func sumAVX2(x []float32) float32
+
+// dotAVX2 is Dot.
+//
+//go:noescape
+func dotAVX2(x []float32, y []float32) float32
+
+// maxAVX2 is Max: the second operand is what VMAXPS takes where one is not a number.
+//
+//go:noescape
+func maxAVX2(x []float32) float32
+
+// expAVX2 is Exp and the Sum of what it stores.
+//
+//go:noescape
+func expAVX2(out []float32, x []float32, scale float32, shift float32) float32
+
+// scaleFlushAVX2 is scaleFlush.
+//
+//go:noescape
+func scaleFlushAVX2(x []float32, first float32, second float32)
+
+// softmaxGradientAVX2 is the loop of softmaxBackward.
+//
+//go:noescape
+func softmaxGradientAVX2(d []float32, p []float32, mean float32, scale float32)
+
+// normalizeAVX2 is the loop of RMSNorm over a row.
+//
+//go:noescape
+func normalizeAVX2(out []float32, x []float32, gain []float32, rstd float32)
+
+// normDotAVX2 is the Dot of RMSNormBackward.
+//
+//go:noescape
+func normDotAVX2(dy []float32, x []float32, gain []float32, rstd float32) float32
+
+// normGradientAVX2 is the last loop of RMSNormBackward over a row.
+//
+//go:noescape
+func normGradientAVX2(dx []float32, dy []float32, x []float32, gain []float32, rstd float32, mean float32)
+
+// gainSumsAVX2 is RMSNormGain for a multiple of 16 columns, whose first row starts at dy and x.
+//
+//go:noescape
+func gainSumsAVX2(sum []float64, dy *float32, x *float32, rstd []float32, width int)
+
+// rotateAVX2 turns the heads of the row x, which is not empty: see Rotate. direction is -1 to turn back: the products with the negated sine are the negated products.
+//
+//go:noescape
+func rotateAVX2(x []float32, cos []float32, sin []float32, direction float32)
+
+// swigluAVX2 is SwiGLU.
+//
+//go:noescape
+func swigluAVX2(out []float32, sigmoid []float32, gate []float32, up []float32)
+
+// swigluBackwardAVX2 is SwiGLUBackward.
+//
+//go:noescape
+func swigluBackwardAVX2(gate []float32, up []float32, sigmoid []float32, dout []float32)
+
+// adamwAVX2 is AdamW.Step, with the fields of AdamW in c, in their order.
+//
+//go:noescape
+func adamwAVX2(w []float32, m []float32, v []float32, g []float32, c *[10]float32)
+
+// addAVX2 adds x to sum.
+//
+//go:noescape
+func addAVX2(sum []float32, x []float32)
+
+// sumAVX512 is Sum.
+//
+//go:noescape
+func sumAVX512(x []float32) float32
+
+// dotAVX512 is Dot.
+//
+//go:noescape
+func dotAVX512(x []float32, y []float32) float32
+
+// maxAVX512 is Max: the second operand is what VMAXPS takes where one is not a number.
+//
+//go:noescape
+func maxAVX512(x []float32) float32
+
+// expAVX512 is Exp and the Sum of what it stores.
+//
+//go:noescape
+func expAVX512(out []float32, x []float32, scale float32, shift float32) float32
+
+// scaleFlushAVX512 is scaleFlush.
+//
+//go:noescape
+func scaleFlushAVX512(x []float32, first float32, second float32)
+
+// softmaxGradientAVX512 is the loop of softmaxBackward.
+//
+//go:noescape
+func softmaxGradientAVX512(d []float32, p []float32, mean float32, scale float32)
+
+// normalizeAVX512 is the loop of RMSNorm over a row.
+//
+//go:noescape
+func normalizeAVX512(out []float32, x []float32, gain []float32, rstd float32)
+
+// normDotAVX512 is the Dot of RMSNormBackward.
+//
+//go:noescape
+func normDotAVX512(dy []float32, x []float32, gain []float32, rstd float32) float32
+
+// normGradientAVX512 is the last loop of RMSNormBackward over a row.
+//
+//go:noescape
+func normGradientAVX512(dx []float32, dy []float32, x []float32, gain []float32, rstd float32, mean float32)
+
+// gainSumsAVX512 is RMSNormGain for a multiple of 16 columns, whose first row starts at dy and x.
+//
+//go:noescape
+func gainSumsAVX512(sum []float64, dy *float32, x *float32, rstd []float32, width int)
+
+// rotateAVX512 turns the heads of the row x, which is not empty: see Rotate. direction is -1 to turn back: the products with the negated sine are the negated products.
+//
+//go:noescape
+func rotateAVX512(x []float32, cos []float32, sin []float32, direction float32)
+
+// swigluAVX512 is SwiGLU.
+//
+//go:noescape
+func swigluAVX512(out []float32, sigmoid []float32, gate []float32, up []float32)
+
+// swigluBackwardAVX512 is SwiGLUBackward.
+//
+//go:noescape
+func swigluBackwardAVX512(gate []float32, up []float32, sigmoid []float32, dout []float32)
+
+// adamwAVX512 is AdamW.Step, with the fields of AdamW in c, in their order.
+//
+//go:noescape
+func adamwAVX512(w []float32, m []float32, v []float32, g []float32, c *[10]float32)
+
+// addAVX512 adds x to sum.
+//
+//go:noescape
+func addAVX512(sum []float32, x []float32)
+
+// transposeBlocks transposes 8 rows of x of 8·blocks columns, one block or more. Distances between rows are in bytes.
+//
+//go:noescape
+func transposeBlocks(out *float32, ldout int, x *float32, ldx int, blocks int)

@@ -2,172 +2,2644 @@
 
 #include "textflag.h"
 
-DATA exponential<>+0(SB)/4, $0xc28b0000
-DATA exponential<>+4(SB)/4, $0xc28b0000
-DATA exponential<>+8(SB)/4, $0xc28b0000
-DATA exponential<>+12(SB)/4, $0xc28b0000
-DATA exponential<>+16(SB)/4, $0xc28b0000
-DATA exponential<>+20(SB)/4, $0xc28b0000
-DATA exponential<>+24(SB)/4, $0xc28b0000
-DATA exponential<>+28(SB)/4, $0xc28b0000
-DATA exponential<>+32(SB)/4, $0x42b00000
-DATA exponential<>+36(SB)/4, $0x42b00000
-DATA exponential<>+40(SB)/4, $0x42b00000
-DATA exponential<>+44(SB)/4, $0x42b00000
-DATA exponential<>+48(SB)/4, $0x42b00000
-DATA exponential<>+52(SB)/4, $0x42b00000
-DATA exponential<>+56(SB)/4, $0x42b00000
-DATA exponential<>+60(SB)/4, $0x42b00000
-DATA exponential<>+64(SB)/4, $0x7f800000
-DATA exponential<>+68(SB)/4, $0x7f800000
-DATA exponential<>+72(SB)/4, $0x7f800000
-DATA exponential<>+76(SB)/4, $0x7f800000
-DATA exponential<>+80(SB)/4, $0x7f800000
-DATA exponential<>+84(SB)/4, $0x7f800000
-DATA exponential<>+88(SB)/4, $0x7f800000
-DATA exponential<>+92(SB)/4, $0x7f800000
-DATA exponential<>+96(SB)/4, $0x3fb8aa3b
-DATA exponential<>+100(SB)/4, $0x3fb8aa3b
-DATA exponential<>+104(SB)/4, $0x3fb8aa3b
-DATA exponential<>+108(SB)/4, $0x3fb8aa3b
-DATA exponential<>+112(SB)/4, $0x3fb8aa3b
-DATA exponential<>+116(SB)/4, $0x3fb8aa3b
-DATA exponential<>+120(SB)/4, $0x3fb8aa3b
-DATA exponential<>+124(SB)/4, $0x3fb8aa3b
-DATA exponential<>+128(SB)/4, $0x4b400000
-DATA exponential<>+132(SB)/4, $0x4b400000
-DATA exponential<>+136(SB)/4, $0x4b400000
-DATA exponential<>+140(SB)/4, $0x4b400000
-DATA exponential<>+144(SB)/4, $0x4b400000
-DATA exponential<>+148(SB)/4, $0x4b400000
-DATA exponential<>+152(SB)/4, $0x4b400000
-DATA exponential<>+156(SB)/4, $0x4b400000
-DATA exponential<>+160(SB)/4, $0x4b3fff81
-DATA exponential<>+164(SB)/4, $0x4b3fff81
-DATA exponential<>+168(SB)/4, $0x4b3fff81
-DATA exponential<>+172(SB)/4, $0x4b3fff81
-DATA exponential<>+176(SB)/4, $0x4b3fff81
-DATA exponential<>+180(SB)/4, $0x4b3fff81
-DATA exponential<>+184(SB)/4, $0x4b3fff81
-DATA exponential<>+188(SB)/4, $0x4b3fff81
-DATA exponential<>+192(SB)/4, $0x3f318000
-DATA exponential<>+196(SB)/4, $0x3f318000
-DATA exponential<>+200(SB)/4, $0x3f318000
-DATA exponential<>+204(SB)/4, $0x3f318000
-DATA exponential<>+208(SB)/4, $0x3f318000
-DATA exponential<>+212(SB)/4, $0x3f318000
-DATA exponential<>+216(SB)/4, $0x3f318000
-DATA exponential<>+220(SB)/4, $0x3f318000
-DATA exponential<>+224(SB)/4, $0xb95e8083
-DATA exponential<>+228(SB)/4, $0xb95e8083
-DATA exponential<>+232(SB)/4, $0xb95e8083
-DATA exponential<>+236(SB)/4, $0xb95e8083
-DATA exponential<>+240(SB)/4, $0xb95e8083
-DATA exponential<>+244(SB)/4, $0xb95e8083
-DATA exponential<>+248(SB)/4, $0xb95e8083
-DATA exponential<>+252(SB)/4, $0xb95e8083
-DATA exponential<>+256(SB)/4, $0x3c0905b2
-DATA exponential<>+260(SB)/4, $0x3c0905b2
-DATA exponential<>+264(SB)/4, $0x3c0905b2
-DATA exponential<>+268(SB)/4, $0x3c0905b2
-DATA exponential<>+272(SB)/4, $0x3c0905b2
-DATA exponential<>+276(SB)/4, $0x3c0905b2
-DATA exponential<>+280(SB)/4, $0x3c0905b2
-DATA exponential<>+284(SB)/4, $0x3c0905b2
-DATA exponential<>+288(SB)/4, $0x3d2aaa8d
-DATA exponential<>+292(SB)/4, $0x3d2aaa8d
-DATA exponential<>+296(SB)/4, $0x3d2aaa8d
-DATA exponential<>+300(SB)/4, $0x3d2aaa8d
-DATA exponential<>+304(SB)/4, $0x3d2aaa8d
-DATA exponential<>+308(SB)/4, $0x3d2aaa8d
-DATA exponential<>+312(SB)/4, $0x3d2aaa8d
-DATA exponential<>+316(SB)/4, $0x3d2aaa8d
-DATA exponential<>+320(SB)/4, $0x3e2aaa6f
-DATA exponential<>+324(SB)/4, $0x3e2aaa6f
-DATA exponential<>+328(SB)/4, $0x3e2aaa6f
-DATA exponential<>+332(SB)/4, $0x3e2aaa6f
-DATA exponential<>+336(SB)/4, $0x3e2aaa6f
-DATA exponential<>+340(SB)/4, $0x3e2aaa6f
-DATA exponential<>+344(SB)/4, $0x3e2aaa6f
-DATA exponential<>+348(SB)/4, $0x3e2aaa6f
-DATA exponential<>+352(SB)/4, $0x3f000000
-DATA exponential<>+356(SB)/4, $0x3f000000
-DATA exponential<>+360(SB)/4, $0x3f000000
-DATA exponential<>+364(SB)/4, $0x3f000000
-DATA exponential<>+368(SB)/4, $0x3f000000
-DATA exponential<>+372(SB)/4, $0x3f000000
-DATA exponential<>+376(SB)/4, $0x3f000000
-DATA exponential<>+380(SB)/4, $0x3f000000
-DATA exponential<>+384(SB)/4, $0x3ab68881
-DATA exponential<>+388(SB)/4, $0x3ab68881
-DATA exponential<>+392(SB)/4, $0x3ab68881
-DATA exponential<>+396(SB)/4, $0x3ab68881
-DATA exponential<>+400(SB)/4, $0x3ab68881
-DATA exponential<>+404(SB)/4, $0x3ab68881
-DATA exponential<>+408(SB)/4, $0x3ab68881
-DATA exponential<>+412(SB)/4, $0x3ab68881
-DATA exponential<>+416(SB)/4, $0x3f800000
-DATA exponential<>+420(SB)/4, $0x3f800000
-DATA exponential<>+424(SB)/4, $0x3f800000
-DATA exponential<>+428(SB)/4, $0x3f800000
-DATA exponential<>+432(SB)/4, $0x3f800000
-DATA exponential<>+436(SB)/4, $0x3f800000
-DATA exponential<>+440(SB)/4, $0x3f800000
-DATA exponential<>+444(SB)/4, $0x3f800000
-DATA exponential<>+448(SB)/4, $0x0d800000
-DATA exponential<>+452(SB)/4, $0x0d800000
-DATA exponential<>+456(SB)/4, $0x0d800000
-DATA exponential<>+460(SB)/4, $0x0d800000
-DATA exponential<>+464(SB)/4, $0x0d800000
-DATA exponential<>+468(SB)/4, $0x0d800000
-DATA exponential<>+472(SB)/4, $0x0d800000
-DATA exponential<>+476(SB)/4, $0x0d800000
-GLOBL exponential<>(SB), RODATA|NOPTR, $480
+DATA constants<>+0(SB)/4, $0xffffffff
+DATA constants<>+4(SB)/4, $0xffffffff
+DATA constants<>+8(SB)/4, $0xffffffff
+DATA constants<>+12(SB)/4, $0xffffffff
+DATA constants<>+16(SB)/4, $0xffffffff
+DATA constants<>+20(SB)/4, $0xffffffff
+DATA constants<>+24(SB)/4, $0xffffffff
+DATA constants<>+28(SB)/4, $0xffffffff
+DATA constants<>+32(SB)/4, $0xffffffff
+DATA constants<>+36(SB)/4, $0xffffffff
+DATA constants<>+40(SB)/4, $0xffffffff
+DATA constants<>+44(SB)/4, $0xffffffff
+DATA constants<>+48(SB)/4, $0xffffffff
+DATA constants<>+52(SB)/4, $0xffffffff
+DATA constants<>+56(SB)/4, $0xffffffff
+DATA constants<>+60(SB)/4, $0xffffffff
+DATA constants<>+64(SB)/4, $0x00000000
+DATA constants<>+68(SB)/4, $0x00000000
+DATA constants<>+72(SB)/4, $0x00000000
+DATA constants<>+76(SB)/4, $0x00000000
+DATA constants<>+80(SB)/4, $0x00000000
+DATA constants<>+84(SB)/4, $0x00000000
+DATA constants<>+88(SB)/4, $0x00000000
+DATA constants<>+92(SB)/4, $0x00000000
+DATA constants<>+96(SB)/4, $0x00000000
+DATA constants<>+100(SB)/4, $0x00000000
+DATA constants<>+104(SB)/4, $0x00000000
+DATA constants<>+108(SB)/4, $0x00000000
+DATA constants<>+112(SB)/4, $0x00000000
+DATA constants<>+116(SB)/4, $0x00000000
+DATA constants<>+120(SB)/4, $0x00000000
+DATA constants<>+124(SB)/4, $0x00000000
+DATA constants<>+128(SB)/4, $0x00000000
+DATA constants<>+132(SB)/4, $0x00000000
+DATA constants<>+136(SB)/4, $0x00000000
+DATA constants<>+140(SB)/4, $0x00000000
+DATA constants<>+144(SB)/4, $0x00000000
+DATA constants<>+148(SB)/4, $0x00000000
+DATA constants<>+152(SB)/4, $0x00000000
+DATA constants<>+156(SB)/4, $0x00000000
+DATA constants<>+160(SB)/4, $0x00000000
+DATA constants<>+164(SB)/4, $0x00000000
+DATA constants<>+168(SB)/4, $0x00000000
+DATA constants<>+172(SB)/4, $0x00000000
+DATA constants<>+176(SB)/4, $0x00000000
+DATA constants<>+180(SB)/4, $0x00000000
+DATA constants<>+184(SB)/4, $0x00000000
+DATA constants<>+188(SB)/4, $0x00000000
+DATA constants<>+192(SB)/4, $0xff800000
+DATA constants<>+196(SB)/4, $0xff800000
+DATA constants<>+200(SB)/4, $0xff800000
+DATA constants<>+204(SB)/4, $0xff800000
+DATA constants<>+208(SB)/4, $0xff800000
+DATA constants<>+212(SB)/4, $0xff800000
+DATA constants<>+216(SB)/4, $0xff800000
+DATA constants<>+220(SB)/4, $0xff800000
+DATA constants<>+224(SB)/4, $0xff800000
+DATA constants<>+228(SB)/4, $0xff800000
+DATA constants<>+232(SB)/4, $0xff800000
+DATA constants<>+236(SB)/4, $0xff800000
+DATA constants<>+240(SB)/4, $0xff800000
+DATA constants<>+244(SB)/4, $0xff800000
+DATA constants<>+248(SB)/4, $0xff800000
+DATA constants<>+252(SB)/4, $0xff800000
+DATA constants<>+256(SB)/4, $0x3fb8aa3b
+DATA constants<>+260(SB)/4, $0x3fb8aa3b
+DATA constants<>+264(SB)/4, $0x3fb8aa3b
+DATA constants<>+268(SB)/4, $0x3fb8aa3b
+DATA constants<>+272(SB)/4, $0x3fb8aa3b
+DATA constants<>+276(SB)/4, $0x3fb8aa3b
+DATA constants<>+280(SB)/4, $0x3fb8aa3b
+DATA constants<>+284(SB)/4, $0x3fb8aa3b
+DATA constants<>+288(SB)/4, $0x3fb8aa3b
+DATA constants<>+292(SB)/4, $0x3fb8aa3b
+DATA constants<>+296(SB)/4, $0x3fb8aa3b
+DATA constants<>+300(SB)/4, $0x3fb8aa3b
+DATA constants<>+304(SB)/4, $0x3fb8aa3b
+DATA constants<>+308(SB)/4, $0x3fb8aa3b
+DATA constants<>+312(SB)/4, $0x3fb8aa3b
+DATA constants<>+316(SB)/4, $0x3fb8aa3b
+DATA constants<>+320(SB)/4, $0x4b400000
+DATA constants<>+324(SB)/4, $0x4b400000
+DATA constants<>+328(SB)/4, $0x4b400000
+DATA constants<>+332(SB)/4, $0x4b400000
+DATA constants<>+336(SB)/4, $0x4b400000
+DATA constants<>+340(SB)/4, $0x4b400000
+DATA constants<>+344(SB)/4, $0x4b400000
+DATA constants<>+348(SB)/4, $0x4b400000
+DATA constants<>+352(SB)/4, $0x4b400000
+DATA constants<>+356(SB)/4, $0x4b400000
+DATA constants<>+360(SB)/4, $0x4b400000
+DATA constants<>+364(SB)/4, $0x4b400000
+DATA constants<>+368(SB)/4, $0x4b400000
+DATA constants<>+372(SB)/4, $0x4b400000
+DATA constants<>+376(SB)/4, $0x4b400000
+DATA constants<>+380(SB)/4, $0x4b400000
+DATA constants<>+384(SB)/4, $0x3f318000
+DATA constants<>+388(SB)/4, $0x3f318000
+DATA constants<>+392(SB)/4, $0x3f318000
+DATA constants<>+396(SB)/4, $0x3f318000
+DATA constants<>+400(SB)/4, $0x3f318000
+DATA constants<>+404(SB)/4, $0x3f318000
+DATA constants<>+408(SB)/4, $0x3f318000
+DATA constants<>+412(SB)/4, $0x3f318000
+DATA constants<>+416(SB)/4, $0x3f318000
+DATA constants<>+420(SB)/4, $0x3f318000
+DATA constants<>+424(SB)/4, $0x3f318000
+DATA constants<>+428(SB)/4, $0x3f318000
+DATA constants<>+432(SB)/4, $0x3f318000
+DATA constants<>+436(SB)/4, $0x3f318000
+DATA constants<>+440(SB)/4, $0x3f318000
+DATA constants<>+444(SB)/4, $0x3f318000
+DATA constants<>+448(SB)/4, $0xb95e8083
+DATA constants<>+452(SB)/4, $0xb95e8083
+DATA constants<>+456(SB)/4, $0xb95e8083
+DATA constants<>+460(SB)/4, $0xb95e8083
+DATA constants<>+464(SB)/4, $0xb95e8083
+DATA constants<>+468(SB)/4, $0xb95e8083
+DATA constants<>+472(SB)/4, $0xb95e8083
+DATA constants<>+476(SB)/4, $0xb95e8083
+DATA constants<>+480(SB)/4, $0xb95e8083
+DATA constants<>+484(SB)/4, $0xb95e8083
+DATA constants<>+488(SB)/4, $0xb95e8083
+DATA constants<>+492(SB)/4, $0xb95e8083
+DATA constants<>+496(SB)/4, $0xb95e8083
+DATA constants<>+500(SB)/4, $0xb95e8083
+DATA constants<>+504(SB)/4, $0xb95e8083
+DATA constants<>+508(SB)/4, $0xb95e8083
+DATA constants<>+512(SB)/4, $0x3ab68881
+DATA constants<>+516(SB)/4, $0x3ab68881
+DATA constants<>+520(SB)/4, $0x3ab68881
+DATA constants<>+524(SB)/4, $0x3ab68881
+DATA constants<>+528(SB)/4, $0x3ab68881
+DATA constants<>+532(SB)/4, $0x3ab68881
+DATA constants<>+536(SB)/4, $0x3ab68881
+DATA constants<>+540(SB)/4, $0x3ab68881
+DATA constants<>+544(SB)/4, $0x3ab68881
+DATA constants<>+548(SB)/4, $0x3ab68881
+DATA constants<>+552(SB)/4, $0x3ab68881
+DATA constants<>+556(SB)/4, $0x3ab68881
+DATA constants<>+560(SB)/4, $0x3ab68881
+DATA constants<>+564(SB)/4, $0x3ab68881
+DATA constants<>+568(SB)/4, $0x3ab68881
+DATA constants<>+572(SB)/4, $0x3ab68881
+DATA constants<>+576(SB)/4, $0x3c0905b2
+DATA constants<>+580(SB)/4, $0x3c0905b2
+DATA constants<>+584(SB)/4, $0x3c0905b2
+DATA constants<>+588(SB)/4, $0x3c0905b2
+DATA constants<>+592(SB)/4, $0x3c0905b2
+DATA constants<>+596(SB)/4, $0x3c0905b2
+DATA constants<>+600(SB)/4, $0x3c0905b2
+DATA constants<>+604(SB)/4, $0x3c0905b2
+DATA constants<>+608(SB)/4, $0x3c0905b2
+DATA constants<>+612(SB)/4, $0x3c0905b2
+DATA constants<>+616(SB)/4, $0x3c0905b2
+DATA constants<>+620(SB)/4, $0x3c0905b2
+DATA constants<>+624(SB)/4, $0x3c0905b2
+DATA constants<>+628(SB)/4, $0x3c0905b2
+DATA constants<>+632(SB)/4, $0x3c0905b2
+DATA constants<>+636(SB)/4, $0x3c0905b2
+DATA constants<>+640(SB)/4, $0x3d2aaa8d
+DATA constants<>+644(SB)/4, $0x3d2aaa8d
+DATA constants<>+648(SB)/4, $0x3d2aaa8d
+DATA constants<>+652(SB)/4, $0x3d2aaa8d
+DATA constants<>+656(SB)/4, $0x3d2aaa8d
+DATA constants<>+660(SB)/4, $0x3d2aaa8d
+DATA constants<>+664(SB)/4, $0x3d2aaa8d
+DATA constants<>+668(SB)/4, $0x3d2aaa8d
+DATA constants<>+672(SB)/4, $0x3d2aaa8d
+DATA constants<>+676(SB)/4, $0x3d2aaa8d
+DATA constants<>+680(SB)/4, $0x3d2aaa8d
+DATA constants<>+684(SB)/4, $0x3d2aaa8d
+DATA constants<>+688(SB)/4, $0x3d2aaa8d
+DATA constants<>+692(SB)/4, $0x3d2aaa8d
+DATA constants<>+696(SB)/4, $0x3d2aaa8d
+DATA constants<>+700(SB)/4, $0x3d2aaa8d
+DATA constants<>+704(SB)/4, $0x3e2aaa6f
+DATA constants<>+708(SB)/4, $0x3e2aaa6f
+DATA constants<>+712(SB)/4, $0x3e2aaa6f
+DATA constants<>+716(SB)/4, $0x3e2aaa6f
+DATA constants<>+720(SB)/4, $0x3e2aaa6f
+DATA constants<>+724(SB)/4, $0x3e2aaa6f
+DATA constants<>+728(SB)/4, $0x3e2aaa6f
+DATA constants<>+732(SB)/4, $0x3e2aaa6f
+DATA constants<>+736(SB)/4, $0x3e2aaa6f
+DATA constants<>+740(SB)/4, $0x3e2aaa6f
+DATA constants<>+744(SB)/4, $0x3e2aaa6f
+DATA constants<>+748(SB)/4, $0x3e2aaa6f
+DATA constants<>+752(SB)/4, $0x3e2aaa6f
+DATA constants<>+756(SB)/4, $0x3e2aaa6f
+DATA constants<>+760(SB)/4, $0x3e2aaa6f
+DATA constants<>+764(SB)/4, $0x3e2aaa6f
+DATA constants<>+768(SB)/4, $0x3f000000
+DATA constants<>+772(SB)/4, $0x3f000000
+DATA constants<>+776(SB)/4, $0x3f000000
+DATA constants<>+780(SB)/4, $0x3f000000
+DATA constants<>+784(SB)/4, $0x3f000000
+DATA constants<>+788(SB)/4, $0x3f000000
+DATA constants<>+792(SB)/4, $0x3f000000
+DATA constants<>+796(SB)/4, $0x3f000000
+DATA constants<>+800(SB)/4, $0x3f000000
+DATA constants<>+804(SB)/4, $0x3f000000
+DATA constants<>+808(SB)/4, $0x3f000000
+DATA constants<>+812(SB)/4, $0x3f000000
+DATA constants<>+816(SB)/4, $0x3f000000
+DATA constants<>+820(SB)/4, $0x3f000000
+DATA constants<>+824(SB)/4, $0x3f000000
+DATA constants<>+828(SB)/4, $0x3f000000
+DATA constants<>+832(SB)/4, $0x3f800000
+DATA constants<>+836(SB)/4, $0x3f800000
+DATA constants<>+840(SB)/4, $0x3f800000
+DATA constants<>+844(SB)/4, $0x3f800000
+DATA constants<>+848(SB)/4, $0x3f800000
+DATA constants<>+852(SB)/4, $0x3f800000
+DATA constants<>+856(SB)/4, $0x3f800000
+DATA constants<>+860(SB)/4, $0x3f800000
+DATA constants<>+864(SB)/4, $0x3f800000
+DATA constants<>+868(SB)/4, $0x3f800000
+DATA constants<>+872(SB)/4, $0x3f800000
+DATA constants<>+876(SB)/4, $0x3f800000
+DATA constants<>+880(SB)/4, $0x3f800000
+DATA constants<>+884(SB)/4, $0x3f800000
+DATA constants<>+888(SB)/4, $0x3f800000
+DATA constants<>+892(SB)/4, $0x3f800000
+DATA constants<>+896(SB)/4, $0x4b3fff81
+DATA constants<>+900(SB)/4, $0x4b3fff81
+DATA constants<>+904(SB)/4, $0x4b3fff81
+DATA constants<>+908(SB)/4, $0x4b3fff81
+DATA constants<>+912(SB)/4, $0x4b3fff81
+DATA constants<>+916(SB)/4, $0x4b3fff81
+DATA constants<>+920(SB)/4, $0x4b3fff81
+DATA constants<>+924(SB)/4, $0x4b3fff81
+DATA constants<>+928(SB)/4, $0x4b3fff81
+DATA constants<>+932(SB)/4, $0x4b3fff81
+DATA constants<>+936(SB)/4, $0x4b3fff81
+DATA constants<>+940(SB)/4, $0x4b3fff81
+DATA constants<>+944(SB)/4, $0x4b3fff81
+DATA constants<>+948(SB)/4, $0x4b3fff81
+DATA constants<>+952(SB)/4, $0x4b3fff81
+DATA constants<>+956(SB)/4, $0x4b3fff81
+DATA constants<>+960(SB)/4, $0x0d800000
+DATA constants<>+964(SB)/4, $0x0d800000
+DATA constants<>+968(SB)/4, $0x0d800000
+DATA constants<>+972(SB)/4, $0x0d800000
+DATA constants<>+976(SB)/4, $0x0d800000
+DATA constants<>+980(SB)/4, $0x0d800000
+DATA constants<>+984(SB)/4, $0x0d800000
+DATA constants<>+988(SB)/4, $0x0d800000
+DATA constants<>+992(SB)/4, $0x0d800000
+DATA constants<>+996(SB)/4, $0x0d800000
+DATA constants<>+1000(SB)/4, $0x0d800000
+DATA constants<>+1004(SB)/4, $0x0d800000
+DATA constants<>+1008(SB)/4, $0x0d800000
+DATA constants<>+1012(SB)/4, $0x0d800000
+DATA constants<>+1016(SB)/4, $0x0d800000
+DATA constants<>+1020(SB)/4, $0x0d800000
+DATA constants<>+1024(SB)/4, $0xc28b0000
+DATA constants<>+1028(SB)/4, $0xc28b0000
+DATA constants<>+1032(SB)/4, $0xc28b0000
+DATA constants<>+1036(SB)/4, $0xc28b0000
+DATA constants<>+1040(SB)/4, $0xc28b0000
+DATA constants<>+1044(SB)/4, $0xc28b0000
+DATA constants<>+1048(SB)/4, $0xc28b0000
+DATA constants<>+1052(SB)/4, $0xc28b0000
+DATA constants<>+1056(SB)/4, $0xc28b0000
+DATA constants<>+1060(SB)/4, $0xc28b0000
+DATA constants<>+1064(SB)/4, $0xc28b0000
+DATA constants<>+1068(SB)/4, $0xc28b0000
+DATA constants<>+1072(SB)/4, $0xc28b0000
+DATA constants<>+1076(SB)/4, $0xc28b0000
+DATA constants<>+1080(SB)/4, $0xc28b0000
+DATA constants<>+1084(SB)/4, $0xc28b0000
+DATA constants<>+1088(SB)/4, $0x7f800000
+DATA constants<>+1092(SB)/4, $0x7f800000
+DATA constants<>+1096(SB)/4, $0x7f800000
+DATA constants<>+1100(SB)/4, $0x7f800000
+DATA constants<>+1104(SB)/4, $0x7f800000
+DATA constants<>+1108(SB)/4, $0x7f800000
+DATA constants<>+1112(SB)/4, $0x7f800000
+DATA constants<>+1116(SB)/4, $0x7f800000
+DATA constants<>+1120(SB)/4, $0x7f800000
+DATA constants<>+1124(SB)/4, $0x7f800000
+DATA constants<>+1128(SB)/4, $0x7f800000
+DATA constants<>+1132(SB)/4, $0x7f800000
+DATA constants<>+1136(SB)/4, $0x7f800000
+DATA constants<>+1140(SB)/4, $0x7f800000
+DATA constants<>+1144(SB)/4, $0x7f800000
+DATA constants<>+1148(SB)/4, $0x7f800000
+DATA constants<>+1152(SB)/4, $0x42b00000
+DATA constants<>+1156(SB)/4, $0x42b00000
+DATA constants<>+1160(SB)/4, $0x42b00000
+DATA constants<>+1164(SB)/4, $0x42b00000
+DATA constants<>+1168(SB)/4, $0x42b00000
+DATA constants<>+1172(SB)/4, $0x42b00000
+DATA constants<>+1176(SB)/4, $0x42b00000
+DATA constants<>+1180(SB)/4, $0x42b00000
+DATA constants<>+1184(SB)/4, $0x42b00000
+DATA constants<>+1188(SB)/4, $0x42b00000
+DATA constants<>+1192(SB)/4, $0x42b00000
+DATA constants<>+1196(SB)/4, $0x42b00000
+DATA constants<>+1200(SB)/4, $0x42b00000
+DATA constants<>+1204(SB)/4, $0x42b00000
+DATA constants<>+1208(SB)/4, $0x42b00000
+DATA constants<>+1212(SB)/4, $0x42b00000
+DATA constants<>+1216(SB)/4, $0x7fffffff
+DATA constants<>+1220(SB)/4, $0x7fffffff
+DATA constants<>+1224(SB)/4, $0x7fffffff
+DATA constants<>+1228(SB)/4, $0x7fffffff
+DATA constants<>+1232(SB)/4, $0x7fffffff
+DATA constants<>+1236(SB)/4, $0x7fffffff
+DATA constants<>+1240(SB)/4, $0x7fffffff
+DATA constants<>+1244(SB)/4, $0x7fffffff
+DATA constants<>+1248(SB)/4, $0x7fffffff
+DATA constants<>+1252(SB)/4, $0x7fffffff
+DATA constants<>+1256(SB)/4, $0x7fffffff
+DATA constants<>+1260(SB)/4, $0x7fffffff
+DATA constants<>+1264(SB)/4, $0x7fffffff
+DATA constants<>+1268(SB)/4, $0x7fffffff
+DATA constants<>+1272(SB)/4, $0x7fffffff
+DATA constants<>+1276(SB)/4, $0x7fffffff
+DATA constants<>+1280(SB)/4, $0xbf800000
+DATA constants<>+1284(SB)/4, $0xbf800000
+DATA constants<>+1288(SB)/4, $0xbf800000
+DATA constants<>+1292(SB)/4, $0xbf800000
+DATA constants<>+1296(SB)/4, $0xbf800000
+DATA constants<>+1300(SB)/4, $0xbf800000
+DATA constants<>+1304(SB)/4, $0xbf800000
+DATA constants<>+1308(SB)/4, $0xbf800000
+DATA constants<>+1312(SB)/4, $0xbf800000
+DATA constants<>+1316(SB)/4, $0xbf800000
+DATA constants<>+1320(SB)/4, $0xbf800000
+DATA constants<>+1324(SB)/4, $0xbf800000
+DATA constants<>+1328(SB)/4, $0xbf800000
+DATA constants<>+1332(SB)/4, $0xbf800000
+DATA constants<>+1336(SB)/4, $0xbf800000
+DATA constants<>+1340(SB)/4, $0xbf800000
+GLOBL constants<>(SB), RODATA|NOPTR, $1344
 
-// func expTile(n int, out *float32, x *float32, scale float32, shift float32)
+// func sumAVX2(x []float32) float32
+// Requires: AVX
+TEXT ·sumAVX2(SB), NOSPLIT, $0-28
+	MOVQ    x_base+0(FP), AX
+	MOVQ    x_len+8(FP), CX
+	VMOVUPS constants<>+128(SB), Y0
+	VMOVUPS constants<>+128(SB), Y1
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest1
+
+loop1:
+	VMOVUPS (AX)(DX*1), Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS 32(AX)(DX*1), Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, CX
+	JGE     loop1
+
+rest1:
+	ADDQ       $0x10, CX
+	JZ         done1
+	LEAQ       constants<>+64(SB), BX
+	MOVQ       CX, SI
+	NEGQ       SI
+	VMOVUPS    (BX)(SI*4), Y2
+	VMASKMOVPS (AX)(DX*1), Y2, Y2
+	VADDPS     Y2, Y0, Y0
+	CMPQ       CX, $0x08
+	JLE        done1
+	VMOVUPS    32(BX)(SI*4), Y2
+	VMASKMOVPS 32(AX)(DX*1), Y2, Y2
+	VADDPS     Y2, Y1, Y1
+
+done1:
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VPERMILPS    $0x0e, X1, X0
+	VADDPS       X0, X1, X0
+	VPERMILPS    $0x01, X0, X1
+	VADDPS       X1, X0, X1
+	VMOVSS       X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func dotAVX2(x []float32, y []float32) float32
+// Requires: AVX
+TEXT ·dotAVX2(SB), NOSPLIT, $0-52
+	MOVQ    x_base+0(FP), AX
+	MOVQ    y_base+24(FP), CX
+	MOVQ    x_len+8(FP), DX
+	VMOVUPS constants<>+128(SB), Y0
+	VMOVUPS constants<>+128(SB), Y1
+	XORQ    BX, BX
+	SUBQ    $0x10, DX
+	JLT     rest2
+
+loop2:
+	VMOVUPS (AX)(BX*1), Y2
+	VMOVUPS (CX)(BX*1), Y3
+	VMULPS  Y3, Y2, Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS 32(AX)(BX*1), Y2
+	VMOVUPS 32(CX)(BX*1), Y3
+	VMULPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, DX
+	JGE     loop2
+
+rest2:
+	ADDQ       $0x10, DX
+	JZ         done2
+	LEAQ       constants<>+64(SB), SI
+	MOVQ       DX, DI
+	NEGQ       DI
+	VMOVUPS    (SI)(DI*4), Y2
+	VMASKMOVPS (AX)(BX*1), Y2, Y3
+	VMASKMOVPS (CX)(BX*1), Y2, Y2
+	VMULPS     Y2, Y3, Y2
+	VADDPS     Y2, Y0, Y0
+	CMPQ       DX, $0x08
+	JLE        done2
+	VMOVUPS    32(SI)(DI*4), Y2
+	VMASKMOVPS 32(AX)(BX*1), Y2, Y3
+	VMASKMOVPS 32(CX)(BX*1), Y2, Y2
+	VMULPS     Y2, Y3, Y2
+	VADDPS     Y2, Y1, Y1
+
+done2:
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VPERMILPS    $0x0e, X1, X0
+	VADDPS       X0, X1, X0
+	VPERMILPS    $0x01, X0, X1
+	VADDPS       X1, X0, X1
+	VMOVSS       X1, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func maxAVX2(x []float32) float32
+// Requires: AVX
+TEXT ·maxAVX2(SB), NOSPLIT, $0-28
+	MOVQ    x_base+0(FP), AX
+	MOVQ    x_len+8(FP), CX
+	VMOVUPS constants<>+192(SB), Y0
+	VMOVUPS constants<>+192(SB), Y1
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest3
+
+loop3:
+	VMOVUPS (AX)(DX*1), Y2
+	VMAXPS  Y0, Y2, Y0
+	VMOVUPS 32(AX)(DX*1), Y2
+	VMAXPS  Y1, Y2, Y1
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, CX
+	JGE     loop3
+
+rest3:
+	ADDQ       $0x10, CX
+	JZ         done3
+	LEAQ       constants<>+64(SB), BX
+	MOVQ       CX, SI
+	NEGQ       SI
+	VMOVUPS    (BX)(SI*4), Y2
+	VMASKMOVPS (AX)(DX*1), Y2, Y3
+	VMOVUPS    constants<>+192(SB), Y4
+	VBLENDVPS  Y2, Y3, Y4, Y4
+	VMAXPS     Y0, Y4, Y0
+	CMPQ       CX, $0x08
+	JLE        done3
+	VMOVUPS    32(BX)(SI*4), Y2
+	VMASKMOVPS 32(AX)(DX*1), Y2, Y3
+	VMOVUPS    constants<>+192(SB), Y4
+	VBLENDVPS  Y2, Y3, Y4, Y4
+	VMAXPS     Y1, Y4, Y1
+
+done3:
+	VMAXPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VMAXPS       X1, X0, X1
+	VPERMILPS    $0x0e, X1, X0
+	VMAXPS       X0, X1, X0
+	VPERMILPS    $0x01, X0, X1
+	VMAXPS       X1, X0, X1
+	VADDSS       constants<>+128(SB), X1, X1
+	VMOVSS       X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func expAVX2(out []float32, x []float32, scale float32, shift float32) float32
 // Requires: AVX, AVX2
-TEXT ·expTile(SB), NOSPLIT, $0-32
-	MOVQ         n+0(FP), AX
-	MOVQ         out+8(FP), CX
-	MOVQ         x+16(FP), DX
-	VBROADCASTSS scale+24(FP), Y0
-	VBROADCASTSS shift+28(FP), Y1
+TEXT ·expAVX2(SB), NOSPLIT, $0-60
+	MOVQ         out_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         x_len+32(FP), DX
+	VMOVUPS      constants<>+128(SB), Y0
+	VMOVUPS      constants<>+128(SB), Y1
+	VBROADCASTSS scale+48(FP), Y2
+	VBROADCASTSS shift+52(FP), Y3
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JLT          rest4
 
-loop:
-	VMULPS    (DX), Y0, Y2
-	VSUBPS    Y1, Y2, Y2
-	VMULPS    exponential<>+96(SB), Y2, Y3
-	VADDPS    exponential<>+128(SB), Y3, Y3
-	VSUBPS    exponential<>+128(SB), Y3, Y4
-	VMULPS    exponential<>+192(SB), Y4, Y6
-	VSUBPS    Y6, Y2, Y5
-	VMULPS    exponential<>+224(SB), Y4, Y6
-	VSUBPS    Y6, Y5, Y5
-	VMULPS    exponential<>+384(SB), Y5, Y4
-	VADDPS    exponential<>+256(SB), Y4, Y4
-	VMULPS    Y5, Y4, Y4
-	VADDPS    exponential<>+288(SB), Y4, Y4
-	VMULPS    Y5, Y4, Y4
-	VADDPS    exponential<>+320(SB), Y4, Y4
-	VMULPS    Y5, Y4, Y4
-	VADDPS    exponential<>+352(SB), Y4, Y4
-	VMULPS    Y5, Y5, Y6
-	VMULPS    Y6, Y4, Y4
-	VADDPS    Y5, Y4, Y4
-	VADDPS    exponential<>+416(SB), Y4, Y4
-	VPSUBD    exponential<>+160(SB), Y3, Y3
+loop4:
+	VMOVUPS   (CX)(BX*1), Y4
+	VMULPS    Y2, Y4, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMULPS    constants<>+256(SB), Y4, Y5
+	VADDPS    constants<>+320(SB), Y5, Y5
+	VSUBPS    constants<>+320(SB), Y5, Y6
+	VMULPS    constants<>+384(SB), Y6, Y7
+	VSUBPS    Y7, Y4, Y7
+	VMULPS    constants<>+448(SB), Y6, Y6
+	VSUBPS    Y6, Y7, Y6
+	VMULPS    constants<>+512(SB), Y6, Y7
+	VADDPS    constants<>+576(SB), Y7, Y7
+	VMULPS    Y6, Y7, Y7
+	VADDPS    constants<>+640(SB), Y7, Y7
+	VMULPS    Y6, Y7, Y7
+	VADDPS    constants<>+704(SB), Y7, Y7
+	VMULPS    Y6, Y7, Y7
+	VADDPS    constants<>+768(SB), Y7, Y7
+	VMULPS    Y6, Y6, Y8
+	VMULPS    Y8, Y7, Y7
+	VADDPS    Y6, Y7, Y6
+	VADDPS    constants<>+832(SB), Y6, Y6
+	VPSUBD    constants<>+896(SB), Y5, Y5
+	VPSLLD    $0x17, Y5, Y5
+	VMULPS    Y5, Y6, Y5
+	VCMPPS    $0x15, constants<>+960(SB), Y5, Y6
+	VANDPS    Y5, Y6, Y6
+	VCMPPS    $0x15, constants<>+1024(SB), Y4, Y5
+	VANDPS    Y6, Y5, Y5
+	VCMPPS    $0x1e, constants<>+1152(SB), Y4, Y4
+	VBLENDVPS Y4, constants<>+1088(SB), Y5, Y5
+	VMOVUPS   Y5, (AX)(BX*1)
+	VADDPS    Y5, Y0, Y0
+	VMOVUPS   32(CX)(BX*1), Y4
+	VMULPS    Y2, Y4, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMULPS    constants<>+256(SB), Y4, Y5
+	VADDPS    constants<>+320(SB), Y5, Y5
+	VSUBPS    constants<>+320(SB), Y5, Y6
+	VMULPS    constants<>+384(SB), Y6, Y7
+	VSUBPS    Y7, Y4, Y7
+	VMULPS    constants<>+448(SB), Y6, Y6
+	VSUBPS    Y6, Y7, Y6
+	VMULPS    constants<>+512(SB), Y6, Y7
+	VADDPS    constants<>+576(SB), Y7, Y7
+	VMULPS    Y6, Y7, Y7
+	VADDPS    constants<>+640(SB), Y7, Y7
+	VMULPS    Y6, Y7, Y7
+	VADDPS    constants<>+704(SB), Y7, Y7
+	VMULPS    Y6, Y7, Y7
+	VADDPS    constants<>+768(SB), Y7, Y7
+	VMULPS    Y6, Y6, Y8
+	VMULPS    Y8, Y7, Y7
+	VADDPS    Y6, Y7, Y6
+	VADDPS    constants<>+832(SB), Y6, Y6
+	VPSUBD    constants<>+896(SB), Y5, Y5
+	VPSLLD    $0x17, Y5, Y5
+	VMULPS    Y5, Y6, Y5
+	VCMPPS    $0x15, constants<>+960(SB), Y5, Y6
+	VANDPS    Y5, Y6, Y6
+	VCMPPS    $0x15, constants<>+1024(SB), Y4, Y5
+	VANDPS    Y6, Y5, Y5
+	VCMPPS    $0x1e, constants<>+1152(SB), Y4, Y4
+	VBLENDVPS Y4, constants<>+1088(SB), Y5, Y5
+	VMOVUPS   Y5, 32(AX)(BX*1)
+	VADDPS    Y5, Y1, Y1
+	ADDQ      $0x40, BX
+	SUBQ      $0x10, DX
+	JGE       loop4
+
+rest4:
+	ADDQ       $0x10, DX
+	JZ         done4
+	LEAQ       constants<>+64(SB), SI
+	MOVQ       DX, DI
+	NEGQ       DI
+	VMOVUPS    (SI)(DI*4), Y4
+	VMASKMOVPS (CX)(BX*1), Y4, Y5
+	VMULPS     Y2, Y5, Y5
+	VSUBPS     Y3, Y5, Y5
+	VMULPS     constants<>+256(SB), Y5, Y6
+	VADDPS     constants<>+320(SB), Y6, Y6
+	VSUBPS     constants<>+320(SB), Y6, Y7
+	VMULPS     constants<>+384(SB), Y7, Y8
+	VSUBPS     Y8, Y5, Y8
+	VMULPS     constants<>+448(SB), Y7, Y7
+	VSUBPS     Y7, Y8, Y7
+	VMULPS     constants<>+512(SB), Y7, Y8
+	VADDPS     constants<>+576(SB), Y8, Y8
+	VMULPS     Y7, Y8, Y8
+	VADDPS     constants<>+640(SB), Y8, Y8
+	VMULPS     Y7, Y8, Y8
+	VADDPS     constants<>+704(SB), Y8, Y8
+	VMULPS     Y7, Y8, Y8
+	VADDPS     constants<>+768(SB), Y8, Y8
+	VMULPS     Y7, Y7, Y9
+	VMULPS     Y9, Y8, Y8
+	VADDPS     Y7, Y8, Y7
+	VADDPS     constants<>+832(SB), Y7, Y7
+	VPSUBD     constants<>+896(SB), Y6, Y6
+	VPSLLD     $0x17, Y6, Y6
+	VMULPS     Y6, Y7, Y6
+	VCMPPS     $0x15, constants<>+960(SB), Y6, Y7
+	VANDPS     Y6, Y7, Y7
+	VCMPPS     $0x15, constants<>+1024(SB), Y5, Y6
+	VANDPS     Y7, Y6, Y6
+	VCMPPS     $0x1e, constants<>+1152(SB), Y5, Y5
+	VBLENDVPS  Y5, constants<>+1088(SB), Y6, Y6
+	VMASKMOVPS Y6, Y4, (AX)(BX*1)
+	VMOVUPS    constants<>+128(SB), Y5
+	VBLENDVPS  Y4, Y6, Y5, Y5
+	VADDPS     Y5, Y0, Y0
+	CMPQ       DX, $0x08
+	JLE        done4
+	VMOVUPS    32(SI)(DI*4), Y4
+	VMASKMOVPS 32(CX)(BX*1), Y4, Y5
+	VMULPS     Y2, Y5, Y2
+	VSUBPS     Y3, Y2, Y2
+	VMULPS     constants<>+256(SB), Y2, Y3
+	VADDPS     constants<>+320(SB), Y3, Y3
+	VSUBPS     constants<>+320(SB), Y3, Y5
+	VMULPS     constants<>+384(SB), Y5, Y6
+	VSUBPS     Y6, Y2, Y6
+	VMULPS     constants<>+448(SB), Y5, Y5
+	VSUBPS     Y5, Y6, Y5
+	VMULPS     constants<>+512(SB), Y5, Y6
+	VADDPS     constants<>+576(SB), Y6, Y6
+	VMULPS     Y5, Y6, Y6
+	VADDPS     constants<>+640(SB), Y6, Y6
+	VMULPS     Y5, Y6, Y6
+	VADDPS     constants<>+704(SB), Y6, Y6
+	VMULPS     Y5, Y6, Y6
+	VADDPS     constants<>+768(SB), Y6, Y6
+	VMULPS     Y5, Y5, Y7
+	VMULPS     Y7, Y6, Y6
+	VADDPS     Y5, Y6, Y5
+	VADDPS     constants<>+832(SB), Y5, Y5
+	VPSUBD     constants<>+896(SB), Y3, Y3
+	VPSLLD     $0x17, Y3, Y3
+	VMULPS     Y3, Y5, Y3
+	VCMPPS     $0x15, constants<>+960(SB), Y3, Y5
+	VANDPS     Y3, Y5, Y5
+	VCMPPS     $0x15, constants<>+1024(SB), Y2, Y3
+	VANDPS     Y5, Y3, Y3
+	VCMPPS     $0x1e, constants<>+1152(SB), Y2, Y2
+	VBLENDVPS  Y2, constants<>+1088(SB), Y3, Y3
+	VMASKMOVPS Y3, Y4, 32(AX)(BX*1)
+	VMOVUPS    constants<>+128(SB), Y2
+	VBLENDVPS  Y4, Y3, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+
+done4:
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VPERMILPS    $0x0e, X1, X0
+	VADDPS       X0, X1, X0
+	VPERMILPS    $0x01, X0, X1
+	VADDPS       X1, X0, X1
+	VMOVSS       X1, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func scaleFlushAVX2(x []float32, first float32, second float32)
+// Requires: AVX
+TEXT ·scaleFlushAVX2(SB), NOSPLIT, $0-32
+	MOVQ         x_base+0(FP), AX
+	MOVQ         x_len+8(FP), CX
+	VBROADCASTSS first+24(FP), Y0
+	VBROADCASTSS second+28(FP), Y1
+	XORQ         DX, DX
+	SUBQ         $0x10, CX
+	JLT          rest5
+
+loop5:
+	VMOVUPS (AX)(DX*1), Y2
+	VMULPS  Y0, Y2, Y2
+	VANDPS  constants<>+1216(SB), Y2, Y3
+	VCMPPS  $0x15, constants<>+960(SB), Y3, Y3
+	VANDPS  Y2, Y3, Y3
+	VMULPS  Y1, Y3, Y2
+	VANDPS  constants<>+1216(SB), Y2, Y3
+	VCMPPS  $0x15, constants<>+960(SB), Y3, Y3
+	VANDPS  Y2, Y3, Y3
+	VMOVUPS Y3, (AX)(DX*1)
+	VMOVUPS 32(AX)(DX*1), Y2
+	VMULPS  Y0, Y2, Y2
+	VANDPS  constants<>+1216(SB), Y2, Y3
+	VCMPPS  $0x15, constants<>+960(SB), Y3, Y3
+	VANDPS  Y2, Y3, Y3
+	VMULPS  Y1, Y3, Y2
+	VANDPS  constants<>+1216(SB), Y2, Y3
+	VCMPPS  $0x15, constants<>+960(SB), Y3, Y3
+	VANDPS  Y2, Y3, Y3
+	VMOVUPS Y3, 32(AX)(DX*1)
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, CX
+	JGE     loop5
+
+rest5:
+	ADDQ       $0x10, CX
+	JZ         done5
+	LEAQ       constants<>+64(SB), BX
+	MOVQ       CX, SI
+	NEGQ       SI
+	VMOVUPS    (BX)(SI*4), Y2
+	VMASKMOVPS (AX)(DX*1), Y2, Y3
+	VMULPS     Y0, Y3, Y3
+	VANDPS     constants<>+1216(SB), Y3, Y4
+	VCMPPS     $0x15, constants<>+960(SB), Y4, Y4
+	VANDPS     Y3, Y4, Y4
+	VMULPS     Y1, Y4, Y3
+	VANDPS     constants<>+1216(SB), Y3, Y4
+	VCMPPS     $0x15, constants<>+960(SB), Y4, Y4
+	VANDPS     Y3, Y4, Y4
+	VMASKMOVPS Y4, Y2, (AX)(DX*1)
+	CMPQ       CX, $0x08
+	JLE        done5
+	VMOVUPS    32(BX)(SI*4), Y2
+	VMASKMOVPS 32(AX)(DX*1), Y2, Y3
+	VMULPS     Y0, Y3, Y0
+	VANDPS     constants<>+1216(SB), Y0, Y3
+	VCMPPS     $0x15, constants<>+960(SB), Y3, Y3
+	VANDPS     Y0, Y3, Y3
+	VMULPS     Y1, Y3, Y0
+	VANDPS     constants<>+1216(SB), Y0, Y1
+	VCMPPS     $0x15, constants<>+960(SB), Y1, Y1
+	VANDPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y2, 32(AX)(DX*1)
+
+done5:
+	VZEROUPPER
+	RET
+
+// func softmaxGradientAVX2(d []float32, p []float32, mean float32, scale float32)
+// Requires: AVX
+TEXT ·softmaxGradientAVX2(SB), NOSPLIT, $0-56
+	MOVQ         d_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         p_len+32(FP), DX
+	VBROADCASTSS mean+48(FP), Y0
+	VBROADCASTSS scale+52(FP), Y1
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JLT          rest6
+
+loop6:
+	VMOVUPS (AX)(BX*1), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMOVUPS (CX)(BX*1), Y3
+	VMULPS  Y3, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VANDPS  constants<>+1216(SB), Y2, Y3
+	VCMPPS  $0x15, constants<>+960(SB), Y3, Y3
+	VANDPS  Y2, Y3, Y3
+	VMOVUPS Y3, (AX)(BX*1)
+	VMOVUPS 32(AX)(BX*1), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMOVUPS 32(CX)(BX*1), Y3
+	VMULPS  Y3, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VANDPS  constants<>+1216(SB), Y2, Y3
+	VCMPPS  $0x15, constants<>+960(SB), Y3, Y3
+	VANDPS  Y2, Y3, Y3
+	VMOVUPS Y3, 32(AX)(BX*1)
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, DX
+	JGE     loop6
+
+rest6:
+	ADDQ       $0x10, DX
+	JZ         done6
+	LEAQ       constants<>+64(SB), SI
+	MOVQ       DX, DI
+	NEGQ       DI
+	VMOVUPS    (SI)(DI*4), Y2
+	VMASKMOVPS (AX)(BX*1), Y2, Y3
+	VSUBPS     Y0, Y3, Y3
+	VMASKMOVPS (CX)(BX*1), Y2, Y4
+	VMULPS     Y4, Y3, Y3
+	VMULPS     Y1, Y3, Y3
+	VANDPS     constants<>+1216(SB), Y3, Y4
+	VCMPPS     $0x15, constants<>+960(SB), Y4, Y4
+	VANDPS     Y3, Y4, Y4
+	VMASKMOVPS Y4, Y2, (AX)(BX*1)
+	CMPQ       DX, $0x08
+	JLE        done6
+	VMOVUPS    32(SI)(DI*4), Y2
+	VMASKMOVPS 32(AX)(BX*1), Y2, Y3
+	VSUBPS     Y0, Y3, Y0
+	VMASKMOVPS 32(CX)(BX*1), Y2, Y3
+	VMULPS     Y3, Y0, Y0
+	VMULPS     Y1, Y0, Y0
+	VANDPS     constants<>+1216(SB), Y0, Y1
+	VCMPPS     $0x15, constants<>+960(SB), Y1, Y1
+	VANDPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y2, 32(AX)(BX*1)
+
+done6:
+	VZEROUPPER
+	RET
+
+// func normalizeAVX2(out []float32, x []float32, gain []float32, rstd float32)
+// Requires: AVX
+TEXT ·normalizeAVX2(SB), NOSPLIT, $0-76
+	MOVQ         out_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         gain_base+48(FP), DX
+	MOVQ         gain_len+56(FP), BX
+	VBROADCASTSS rstd+72(FP), Y0
+	XORQ         SI, SI
+	SUBQ         $0x10, BX
+	JLT          rest7
+
+loop7:
+	VMOVUPS (CX)(SI*1), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS (DX)(SI*1), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS Y1, (AX)(SI*1)
+	VMOVUPS 32(CX)(SI*1), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS 32(DX)(SI*1), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS Y1, 32(AX)(SI*1)
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, BX
+	JGE     loop7
+
+rest7:
+	ADDQ       $0x10, BX
+	JZ         done7
+	LEAQ       constants<>+64(SB), DI
+	MOVQ       BX, R8
+	NEGQ       R8
+	VMOVUPS    (DI)(R8*4), Y1
+	VMASKMOVPS (CX)(SI*1), Y1, Y2
+	VMULPS     Y0, Y2, Y2
+	VMASKMOVPS (DX)(SI*1), Y1, Y3
+	VMULPS     Y3, Y2, Y2
+	VMASKMOVPS Y2, Y1, (AX)(SI*1)
+	CMPQ       BX, $0x08
+	JLE        done7
+	VMOVUPS    32(DI)(R8*4), Y1
+	VMASKMOVPS 32(CX)(SI*1), Y1, Y2
+	VMULPS     Y0, Y2, Y0
+	VMASKMOVPS 32(DX)(SI*1), Y1, Y2
+	VMULPS     Y2, Y0, Y0
+	VMASKMOVPS Y0, Y1, 32(AX)(SI*1)
+
+done7:
+	VZEROUPPER
+	RET
+
+// func normDotAVX2(dy []float32, x []float32, gain []float32, rstd float32) float32
+// Requires: AVX
+TEXT ·normDotAVX2(SB), NOSPLIT, $0-84
+	MOVQ         dy_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         gain_base+48(FP), DX
+	MOVQ         gain_len+56(FP), BX
+	VBROADCASTSS rstd+72(FP), Y0
+	VMOVUPS      constants<>+128(SB), Y1
+	VMOVUPS      constants<>+128(SB), Y2
+	XORQ         SI, SI
+	SUBQ         $0x10, BX
+	JLT          rest8
+
+loop8:
+	VMOVUPS (AX)(SI*1), Y3
+	VMOVUPS (DX)(SI*1), Y4
+	VMULPS  Y4, Y3, Y3
+	VMOVUPS (CX)(SI*1), Y4
+	VMULPS  Y0, Y4, Y4
+	VMULPS  Y4, Y3, Y3
+	VADDPS  Y3, Y1, Y1
+	VMOVUPS 32(AX)(SI*1), Y3
+	VMOVUPS 32(DX)(SI*1), Y4
+	VMULPS  Y4, Y3, Y3
+	VMOVUPS 32(CX)(SI*1), Y4
+	VMULPS  Y0, Y4, Y4
+	VMULPS  Y4, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, BX
+	JGE     loop8
+
+rest8:
+	ADDQ       $0x10, BX
+	JZ         done8
+	LEAQ       constants<>+64(SB), DI
+	MOVQ       BX, R8
+	NEGQ       R8
+	VMOVUPS    (DI)(R8*4), Y3
+	VMASKMOVPS (AX)(SI*1), Y3, Y4
+	VMASKMOVPS (DX)(SI*1), Y3, Y5
+	VMULPS     Y5, Y4, Y4
+	VMASKMOVPS (CX)(SI*1), Y3, Y5
+	VMULPS     Y0, Y5, Y5
+	VMULPS     Y5, Y4, Y4
+	VMOVUPS    constants<>+128(SB), Y5
+	VBLENDVPS  Y3, Y4, Y5, Y5
+	VADDPS     Y5, Y1, Y1
+	CMPQ       BX, $0x08
+	JLE        done8
+	VMOVUPS    32(DI)(R8*4), Y3
+	VMASKMOVPS 32(AX)(SI*1), Y3, Y4
+	VMASKMOVPS 32(DX)(SI*1), Y3, Y5
+	VMULPS     Y5, Y4, Y4
+	VMASKMOVPS 32(CX)(SI*1), Y3, Y5
+	VMULPS     Y0, Y5, Y0
+	VMULPS     Y0, Y4, Y0
+	VMOVUPS    constants<>+128(SB), Y4
+	VBLENDVPS  Y3, Y0, Y4, Y4
+	VADDPS     Y4, Y2, Y2
+
+done8:
+	VADDPS       Y2, Y1, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VPERMILPS    $0x0e, X1, X0
+	VADDPS       X0, X1, X0
+	VPERMILPS    $0x01, X0, X1
+	VADDPS       X1, X0, X1
+	VMOVSS       X1, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func normGradientAVX2(dx []float32, dy []float32, x []float32, gain []float32, rstd float32, mean float32)
+// Requires: AVX
+TEXT ·normGradientAVX2(SB), NOSPLIT, $0-104
+	MOVQ         dx_base+0(FP), AX
+	MOVQ         dy_base+24(FP), CX
+	MOVQ         x_base+48(FP), DX
+	MOVQ         gain_base+72(FP), BX
+	MOVQ         gain_len+80(FP), SI
+	VBROADCASTSS rstd+96(FP), Y0
+	VBROADCASTSS mean+100(FP), Y1
+	XORQ         DI, DI
+	SUBQ         $0x10, SI
+	JLT          rest9
+
+loop9:
+	VMOVUPS (CX)(DI*1), Y2
+	VMOVUPS (BX)(DI*1), Y3
+	VMULPS  Y3, Y2, Y2
+	VMOVUPS (DX)(DI*1), Y3
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VSUBPS  Y3, Y2, Y2
+	VMOVUPS (AX)(DI*1), Y3
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y2, Y3, Y2
+	VMOVUPS Y2, (AX)(DI*1)
+	VMOVUPS 32(CX)(DI*1), Y2
+	VMOVUPS 32(BX)(DI*1), Y3
+	VMULPS  Y3, Y2, Y2
+	VMOVUPS 32(DX)(DI*1), Y3
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VSUBPS  Y3, Y2, Y2
+	VMOVUPS 32(AX)(DI*1), Y3
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y2, Y3, Y2
+	VMOVUPS Y2, 32(AX)(DI*1)
+	ADDQ    $0x40, DI
+	SUBQ    $0x10, SI
+	JGE     loop9
+
+rest9:
+	ADDQ       $0x10, SI
+	JZ         done9
+	LEAQ       constants<>+64(SB), R8
+	MOVQ       SI, R9
+	NEGQ       R9
+	VMOVUPS    (R8)(R9*4), Y2
+	VMASKMOVPS (CX)(DI*1), Y2, Y3
+	VMASKMOVPS (BX)(DI*1), Y2, Y4
+	VMULPS     Y4, Y3, Y3
+	VMASKMOVPS (DX)(DI*1), Y2, Y4
+	VMULPS     Y0, Y4, Y4
+	VMULPS     Y1, Y4, Y4
+	VSUBPS     Y4, Y3, Y3
+	VMASKMOVPS (AX)(DI*1), Y2, Y4
+	VMULPS     Y0, Y3, Y3
+	VADDPS     Y3, Y4, Y3
+	VMASKMOVPS Y3, Y2, (AX)(DI*1)
+	CMPQ       SI, $0x08
+	JLE        done9
+	VMOVUPS    32(R8)(R9*4), Y2
+	VMASKMOVPS 32(CX)(DI*1), Y2, Y3
+	VMASKMOVPS 32(BX)(DI*1), Y2, Y4
+	VMULPS     Y4, Y3, Y3
+	VMASKMOVPS 32(DX)(DI*1), Y2, Y4
+	VMULPS     Y0, Y4, Y4
+	VMULPS     Y1, Y4, Y1
+	VSUBPS     Y1, Y3, Y1
+	VMASKMOVPS 32(AX)(DI*1), Y2, Y3
+	VMULPS     Y0, Y1, Y0
+	VADDPS     Y0, Y3, Y0
+	VMASKMOVPS Y0, Y2, 32(AX)(DI*1)
+
+done9:
+	VZEROUPPER
+	RET
+
+// func gainSumsAVX2(sum []float64, dy *float32, x *float32, rstd []float32, width int)
+// Requires: AVX
+TEXT ·gainSumsAVX2(SB), NOSPLIT, $0-72
+	MOVQ sum_base+0(FP), AX
+	MOVQ sum_len+8(FP), CX
+	MOVQ dy+24(FP), DX
+	MOVQ x+32(FP), BX
+	MOVQ rstd_base+40(FP), SI
+	MOVQ rstd_len+48(FP), DI
+	MOVQ width+64(FP), R8
+	SHLQ $0x02, R8
+
+columns:
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	VMOVUPD 64(AX), Y2
+	VMOVUPD 96(AX), Y3
+	XORQ    R9, R9
+	XORQ    R10, R10
+	JMP     next
+
+rows:
+	VBROADCASTSS (SI)(R10*4), X4
+	VMULPS       (BX)(R9*1), X4, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    (DX)(R9*1), Y6
+	VMULPD       Y5, Y6, Y5
+	VADDPD       Y5, Y0, Y0
+	VMULPS       16(BX)(R9*1), X4, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    16(DX)(R9*1), Y6
+	VMULPD       Y5, Y6, Y5
+	VADDPD       Y5, Y1, Y1
+	VMULPS       32(BX)(R9*1), X4, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    32(DX)(R9*1), Y6
+	VMULPD       Y5, Y6, Y5
+	VADDPD       Y5, Y2, Y2
+	VMULPS       48(BX)(R9*1), X4, X4
+	VCVTPS2PD    X4, Y4
+	VCVTPS2PD    48(DX)(R9*1), Y5
+	VMULPD       Y4, Y5, Y4
+	VADDPD       Y4, Y3, Y3
+	ADDQ         R8, R9
+	INCQ         R10
+
+next:
+	CMPQ    R10, DI
+	JLT     rows
+	VMOVUPD Y0, (AX)
+	VMOVUPD Y1, 32(AX)
+	VMOVUPD Y2, 64(AX)
+	VMOVUPD Y3, 96(AX)
+	ADDQ    $0x80, AX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, CX
+	JNZ     columns
+	VZEROUPPER
+	RET
+
+// func rotateAVX2(x []float32, cos []float32, sin []float32, direction float32)
+// Requires: AVX
+TEXT ·rotateAVX2(SB), NOSPLIT, $0-76
+	MOVQ         x_base+0(FP), AX
+	MOVQ         x_len+8(FP), CX
+	MOVQ         cos_base+24(FP), DX
+	MOVQ         sin_base+48(FP), BX
+	MOVQ         cos_len+32(FP), SI
+	VBROADCASTSS direction+72(FP), Y0
+
+heads:
+	LEAQ (AX)(SI*4), DI
+	XORQ R8, R8
+	MOVQ SI, R9
+	SUBQ $0x10, R9
+	JLT  rest10
+
+loop10:
+	VMOVUPS (AX)(R8*1), Y1
+	VMOVUPS (DI)(R8*1), Y2
+	VMOVUPS (DX)(R8*1), Y3
+	VMOVUPS (BX)(R8*1), Y4
+	VMULPS  Y0, Y4, Y4
+	VMULPS  Y3, Y1, Y5
+	VMULPS  Y4, Y2, Y6
+	VSUBPS  Y6, Y5, Y5
+	VMOVUPS Y5, (AX)(R8*1)
+	VMULPS  Y3, Y2, Y2
+	VMULPS  Y4, Y1, Y1
+	VADDPS  Y1, Y2, Y1
+	VMOVUPS Y1, (DI)(R8*1)
+	VMOVUPS 32(AX)(R8*1), Y1
+	VMOVUPS 32(DI)(R8*1), Y2
+	VMOVUPS 32(DX)(R8*1), Y3
+	VMOVUPS 32(BX)(R8*1), Y4
+	VMULPS  Y0, Y4, Y4
+	VMULPS  Y3, Y1, Y5
+	VMULPS  Y4, Y2, Y6
+	VSUBPS  Y6, Y5, Y5
+	VMOVUPS Y5, 32(AX)(R8*1)
+	VMULPS  Y3, Y2, Y2
+	VMULPS  Y4, Y1, Y1
+	VADDPS  Y1, Y2, Y1
+	VMOVUPS Y1, 32(DI)(R8*1)
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     loop10
+
+rest10:
+	ADDQ       $0x10, R9
+	JZ         done10
+	LEAQ       constants<>+64(SB), R10
+	MOVQ       R9, R11
+	NEGQ       R11
+	VMOVUPS    (R10)(R11*4), Y1
+	VMASKMOVPS (AX)(R8*1), Y1, Y2
+	VMASKMOVPS (DI)(R8*1), Y1, Y3
+	VMASKMOVPS (DX)(R8*1), Y1, Y4
+	VMASKMOVPS (BX)(R8*1), Y1, Y5
+	VMULPS     Y0, Y5, Y5
+	VMULPS     Y4, Y2, Y6
+	VMULPS     Y5, Y3, Y7
+	VSUBPS     Y7, Y6, Y6
+	VMASKMOVPS Y6, Y1, (AX)(R8*1)
+	VMULPS     Y4, Y3, Y3
+	VMULPS     Y5, Y2, Y2
+	VADDPS     Y2, Y3, Y2
+	VMASKMOVPS Y2, Y1, (DI)(R8*1)
+	CMPQ       R9, $0x08
+	JLE        done10
+	VMOVUPS    32(R10)(R11*4), Y1
+	VMASKMOVPS 32(AX)(R8*1), Y1, Y2
+	VMASKMOVPS 32(DI)(R8*1), Y1, Y3
+	VMASKMOVPS 32(DX)(R8*1), Y1, Y4
+	VMASKMOVPS 32(BX)(R8*1), Y1, Y5
+	VMULPS     Y0, Y5, Y5
+	VMULPS     Y4, Y2, Y6
+	VMULPS     Y5, Y3, Y7
+	VSUBPS     Y7, Y6, Y6
+	VMASKMOVPS Y6, Y1, 32(AX)(R8*1)
+	VMULPS     Y4, Y3, Y3
+	VMULPS     Y5, Y2, Y2
+	VADDPS     Y2, Y3, Y2
+	VMASKMOVPS Y2, Y1, 32(DI)(R8*1)
+
+done10:
+	LEAQ (DI)(SI*4), AX
+	SUBQ SI, CX
+	SUBQ SI, CX
+	JNZ  heads
+	VZEROUPPER
+	RET
+
+// func swigluAVX2(out []float32, sigmoid []float32, gate []float32, up []float32)
+// Requires: AVX, AVX2
+TEXT ·swigluAVX2(SB), NOSPLIT, $0-96
+	MOVQ out_base+0(FP), AX
+	MOVQ sigmoid_base+24(FP), CX
+	MOVQ gate_base+48(FP), DX
+	MOVQ up_base+72(FP), BX
+	MOVQ gate_len+56(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, SI
+	JLT  rest11
+
+loop11:
+	VMOVUPS   (DX)(DI*1), Y0
+	VMOVUPS   constants<>+832(SB), Y1
+	VMULPS    constants<>+1280(SB), Y0, Y2
+	VSUBPS    constants<>+128(SB), Y2, Y2
+	VMULPS    constants<>+256(SB), Y2, Y3
+	VADDPS    constants<>+320(SB), Y3, Y3
+	VSUBPS    constants<>+320(SB), Y3, Y4
+	VMULPS    constants<>+384(SB), Y4, Y5
+	VSUBPS    Y5, Y2, Y5
+	VMULPS    constants<>+448(SB), Y4, Y4
+	VSUBPS    Y4, Y5, Y4
+	VMULPS    constants<>+512(SB), Y4, Y5
+	VADDPS    constants<>+576(SB), Y5, Y5
+	VMULPS    Y4, Y5, Y5
+	VADDPS    constants<>+640(SB), Y5, Y5
+	VMULPS    Y4, Y5, Y5
+	VADDPS    constants<>+704(SB), Y5, Y5
+	VMULPS    Y4, Y5, Y5
+	VADDPS    constants<>+768(SB), Y5, Y5
+	VMULPS    Y4, Y4, Y6
+	VMULPS    Y6, Y5, Y5
+	VADDPS    Y4, Y5, Y4
+	VADDPS    constants<>+832(SB), Y4, Y4
+	VPSUBD    constants<>+896(SB), Y3, Y3
 	VPSLLD    $0x17, Y3, Y3
-	VMULPS    Y3, Y4, Y4
-	VCMPPS    $0x11, exponential<>+448(SB), Y4, Y3
-	VANDNPS   Y4, Y3, Y4
-	VCMPPS    $0x11, exponential<>+0(SB), Y2, Y3
-	VANDNPS   Y4, Y3, Y4
-	VCMPPS    $0x1e, exponential<>+32(SB), Y2, Y3
-	VBLENDVPS Y3, exponential<>+64(SB), Y4, Y4
-	VMOVUPS   Y4, (CX)
-	ADDQ      $0x20, DX
-	ADDQ      $0x20, CX
-	SUBQ      $0x08, AX
-	JNZ       loop
+	VMULPS    Y3, Y4, Y3
+	VCMPPS    $0x15, constants<>+960(SB), Y3, Y4
+	VANDPS    Y3, Y4, Y4
+	VCMPPS    $0x15, constants<>+1024(SB), Y2, Y3
+	VANDPS    Y4, Y3, Y3
+	VCMPPS    $0x1e, constants<>+1152(SB), Y2, Y2
+	VBLENDVPS Y2, constants<>+1088(SB), Y3, Y3
+	VADDPS    Y3, Y1, Y2
+	VDIVPS    Y2, Y1, Y1
+	VANDPS    constants<>+1216(SB), Y1, Y2
+	VCMPPS    $0x15, constants<>+960(SB), Y2, Y2
+	VANDPS    Y1, Y2, Y2
+	VMOVUPS   Y2, (CX)(DI*1)
+	VMULPS    Y2, Y0, Y0
+	VMOVUPS   (BX)(DI*1), Y1
+	VMULPS    Y1, Y0, Y0
+	VMOVUPS   Y0, (AX)(DI*1)
+	VMOVUPS   32(DX)(DI*1), Y0
+	VMOVUPS   constants<>+832(SB), Y1
+	VMULPS    constants<>+1280(SB), Y0, Y2
+	VSUBPS    constants<>+128(SB), Y2, Y2
+	VMULPS    constants<>+256(SB), Y2, Y3
+	VADDPS    constants<>+320(SB), Y3, Y3
+	VSUBPS    constants<>+320(SB), Y3, Y4
+	VMULPS    constants<>+384(SB), Y4, Y5
+	VSUBPS    Y5, Y2, Y5
+	VMULPS    constants<>+448(SB), Y4, Y4
+	VSUBPS    Y4, Y5, Y4
+	VMULPS    constants<>+512(SB), Y4, Y5
+	VADDPS    constants<>+576(SB), Y5, Y5
+	VMULPS    Y4, Y5, Y5
+	VADDPS    constants<>+640(SB), Y5, Y5
+	VMULPS    Y4, Y5, Y5
+	VADDPS    constants<>+704(SB), Y5, Y5
+	VMULPS    Y4, Y5, Y5
+	VADDPS    constants<>+768(SB), Y5, Y5
+	VMULPS    Y4, Y4, Y6
+	VMULPS    Y6, Y5, Y5
+	VADDPS    Y4, Y5, Y4
+	VADDPS    constants<>+832(SB), Y4, Y4
+	VPSUBD    constants<>+896(SB), Y3, Y3
+	VPSLLD    $0x17, Y3, Y3
+	VMULPS    Y3, Y4, Y3
+	VCMPPS    $0x15, constants<>+960(SB), Y3, Y4
+	VANDPS    Y3, Y4, Y4
+	VCMPPS    $0x15, constants<>+1024(SB), Y2, Y3
+	VANDPS    Y4, Y3, Y3
+	VCMPPS    $0x1e, constants<>+1152(SB), Y2, Y2
+	VBLENDVPS Y2, constants<>+1088(SB), Y3, Y3
+	VADDPS    Y3, Y1, Y2
+	VDIVPS    Y2, Y1, Y1
+	VANDPS    constants<>+1216(SB), Y1, Y2
+	VCMPPS    $0x15, constants<>+960(SB), Y2, Y2
+	VANDPS    Y1, Y2, Y2
+	VMOVUPS   Y2, 32(CX)(DI*1)
+	VMULPS    Y2, Y0, Y0
+	VMOVUPS   32(BX)(DI*1), Y1
+	VMULPS    Y1, Y0, Y0
+	VMOVUPS   Y0, 32(AX)(DI*1)
+	ADDQ      $0x40, DI
+	SUBQ      $0x10, SI
+	JGE       loop11
+
+rest11:
+	ADDQ       $0x10, SI
+	JZ         done11
+	LEAQ       constants<>+64(SB), R8
+	MOVQ       SI, R9
+	NEGQ       R9
+	VMOVUPS    (R8)(R9*4), Y0
+	VMASKMOVPS (DX)(DI*1), Y0, Y1
+	VMOVUPS    constants<>+832(SB), Y2
+	VMULPS     constants<>+1280(SB), Y1, Y3
+	VSUBPS     constants<>+128(SB), Y3, Y3
+	VMULPS     constants<>+256(SB), Y3, Y4
+	VADDPS     constants<>+320(SB), Y4, Y4
+	VSUBPS     constants<>+320(SB), Y4, Y5
+	VMULPS     constants<>+384(SB), Y5, Y6
+	VSUBPS     Y6, Y3, Y6
+	VMULPS     constants<>+448(SB), Y5, Y5
+	VSUBPS     Y5, Y6, Y5
+	VMULPS     constants<>+512(SB), Y5, Y6
+	VADDPS     constants<>+576(SB), Y6, Y6
+	VMULPS     Y5, Y6, Y6
+	VADDPS     constants<>+640(SB), Y6, Y6
+	VMULPS     Y5, Y6, Y6
+	VADDPS     constants<>+704(SB), Y6, Y6
+	VMULPS     Y5, Y6, Y6
+	VADDPS     constants<>+768(SB), Y6, Y6
+	VMULPS     Y5, Y5, Y7
+	VMULPS     Y7, Y6, Y6
+	VADDPS     Y5, Y6, Y5
+	VADDPS     constants<>+832(SB), Y5, Y5
+	VPSUBD     constants<>+896(SB), Y4, Y4
+	VPSLLD     $0x17, Y4, Y4
+	VMULPS     Y4, Y5, Y4
+	VCMPPS     $0x15, constants<>+960(SB), Y4, Y5
+	VANDPS     Y4, Y5, Y5
+	VCMPPS     $0x15, constants<>+1024(SB), Y3, Y4
+	VANDPS     Y5, Y4, Y4
+	VCMPPS     $0x1e, constants<>+1152(SB), Y3, Y3
+	VBLENDVPS  Y3, constants<>+1088(SB), Y4, Y4
+	VADDPS     Y4, Y2, Y3
+	VDIVPS     Y3, Y2, Y2
+	VANDPS     constants<>+1216(SB), Y2, Y3
+	VCMPPS     $0x15, constants<>+960(SB), Y3, Y3
+	VANDPS     Y2, Y3, Y3
+	VMASKMOVPS Y3, Y0, (CX)(DI*1)
+	VMULPS     Y3, Y1, Y1
+	VMASKMOVPS (BX)(DI*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(DI*1)
+	CMPQ       SI, $0x08
+	JLE        done11
+	VMOVUPS    32(R8)(R9*4), Y0
+	VMASKMOVPS 32(DX)(DI*1), Y0, Y1
+	VMOVUPS    constants<>+832(SB), Y2
+	VMULPS     constants<>+1280(SB), Y1, Y3
+	VSUBPS     constants<>+128(SB), Y3, Y3
+	VMULPS     constants<>+256(SB), Y3, Y4
+	VADDPS     constants<>+320(SB), Y4, Y4
+	VSUBPS     constants<>+320(SB), Y4, Y5
+	VMULPS     constants<>+384(SB), Y5, Y6
+	VSUBPS     Y6, Y3, Y6
+	VMULPS     constants<>+448(SB), Y5, Y5
+	VSUBPS     Y5, Y6, Y5
+	VMULPS     constants<>+512(SB), Y5, Y6
+	VADDPS     constants<>+576(SB), Y6, Y6
+	VMULPS     Y5, Y6, Y6
+	VADDPS     constants<>+640(SB), Y6, Y6
+	VMULPS     Y5, Y6, Y6
+	VADDPS     constants<>+704(SB), Y6, Y6
+	VMULPS     Y5, Y6, Y6
+	VADDPS     constants<>+768(SB), Y6, Y6
+	VMULPS     Y5, Y5, Y7
+	VMULPS     Y7, Y6, Y6
+	VADDPS     Y5, Y6, Y5
+	VADDPS     constants<>+832(SB), Y5, Y5
+	VPSUBD     constants<>+896(SB), Y4, Y4
+	VPSLLD     $0x17, Y4, Y4
+	VMULPS     Y4, Y5, Y4
+	VCMPPS     $0x15, constants<>+960(SB), Y4, Y5
+	VANDPS     Y4, Y5, Y5
+	VCMPPS     $0x15, constants<>+1024(SB), Y3, Y4
+	VANDPS     Y5, Y4, Y4
+	VCMPPS     $0x1e, constants<>+1152(SB), Y3, Y3
+	VBLENDVPS  Y3, constants<>+1088(SB), Y4, Y4
+	VADDPS     Y4, Y2, Y3
+	VDIVPS     Y3, Y2, Y2
+	VANDPS     constants<>+1216(SB), Y2, Y3
+	VCMPPS     $0x15, constants<>+960(SB), Y3, Y3
+	VANDPS     Y2, Y3, Y3
+	VMASKMOVPS Y3, Y0, 32(CX)(DI*1)
+	VMULPS     Y3, Y1, Y1
+	VMASKMOVPS 32(BX)(DI*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, 32(AX)(DI*1)
+
+done11:
+	VZEROUPPER
+	RET
+
+// func swigluBackwardAVX2(gate []float32, up []float32, sigmoid []float32, dout []float32)
+// Requires: AVX
+TEXT ·swigluBackwardAVX2(SB), NOSPLIT, $0-96
+	MOVQ gate_base+0(FP), AX
+	MOVQ up_base+24(FP), CX
+	MOVQ sigmoid_base+48(FP), DX
+	MOVQ dout_base+72(FP), BX
+	MOVQ gate_len+8(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, SI
+	JLT  rest12
+
+loop12:
+	VMOVUPS (DX)(DI*1), Y0
+	VMOVUPS (AX)(DI*1), Y1
+	VMOVUPS (CX)(DI*1), Y2
+	VMOVUPS (BX)(DI*1), Y3
+	VMOVUPS constants<>+832(SB), Y4
+	VMULPS  Y0, Y1, Y5
+	VMULPS  Y2, Y5, Y6
+	VMOVUPS Y6, (DX)(DI*1)
+	VMULPS  Y5, Y3, Y5
+	VMOVUPS Y5, (CX)(DI*1)
+	VMULPS  Y2, Y3, Y2
+	VSUBPS  Y0, Y4, Y3
+	VMULPS  Y3, Y1, Y1
+	VADDPS  Y4, Y1, Y1
+	VMULPS  Y1, Y0, Y0
+	VMULPS  Y0, Y2, Y0
+	VMOVUPS Y0, (AX)(DI*1)
+	VMOVUPS 32(DX)(DI*1), Y0
+	VMOVUPS 32(AX)(DI*1), Y1
+	VMOVUPS 32(CX)(DI*1), Y2
+	VMOVUPS 32(BX)(DI*1), Y3
+	VMOVUPS constants<>+832(SB), Y4
+	VMULPS  Y0, Y1, Y5
+	VMULPS  Y2, Y5, Y6
+	VMOVUPS Y6, 32(DX)(DI*1)
+	VMULPS  Y5, Y3, Y5
+	VMOVUPS Y5, 32(CX)(DI*1)
+	VMULPS  Y2, Y3, Y2
+	VSUBPS  Y0, Y4, Y3
+	VMULPS  Y3, Y1, Y1
+	VADDPS  Y4, Y1, Y1
+	VMULPS  Y1, Y0, Y0
+	VMULPS  Y0, Y2, Y0
+	VMOVUPS Y0, 32(AX)(DI*1)
+	ADDQ    $0x40, DI
+	SUBQ    $0x10, SI
+	JGE     loop12
+
+rest12:
+	ADDQ       $0x10, SI
+	JZ         done12
+	LEAQ       constants<>+64(SB), R8
+	MOVQ       SI, R9
+	NEGQ       R9
+	VMOVUPS    (R8)(R9*4), Y0
+	VMASKMOVPS (DX)(DI*1), Y0, Y1
+	VMASKMOVPS (AX)(DI*1), Y0, Y2
+	VMASKMOVPS (CX)(DI*1), Y0, Y3
+	VMASKMOVPS (BX)(DI*1), Y0, Y4
+	VMOVUPS    constants<>+832(SB), Y5
+	VMULPS     Y1, Y2, Y6
+	VMULPS     Y3, Y6, Y7
+	VMASKMOVPS Y7, Y0, (DX)(DI*1)
+	VMULPS     Y6, Y4, Y6
+	VMASKMOVPS Y6, Y0, (CX)(DI*1)
+	VMULPS     Y3, Y4, Y3
+	VSUBPS     Y1, Y5, Y4
+	VMULPS     Y4, Y2, Y2
+	VADDPS     Y5, Y2, Y2
+	VMULPS     Y2, Y1, Y1
+	VMULPS     Y1, Y3, Y1
+	VMASKMOVPS Y1, Y0, (AX)(DI*1)
+	CMPQ       SI, $0x08
+	JLE        done12
+	VMOVUPS    32(R8)(R9*4), Y0
+	VMASKMOVPS 32(DX)(DI*1), Y0, Y1
+	VMASKMOVPS 32(AX)(DI*1), Y0, Y2
+	VMASKMOVPS 32(CX)(DI*1), Y0, Y3
+	VMASKMOVPS 32(BX)(DI*1), Y0, Y4
+	VMOVUPS    constants<>+832(SB), Y5
+	VMULPS     Y1, Y2, Y6
+	VMULPS     Y3, Y6, Y7
+	VMASKMOVPS Y7, Y0, 32(DX)(DI*1)
+	VMULPS     Y6, Y4, Y6
+	VMASKMOVPS Y6, Y0, 32(CX)(DI*1)
+	VMULPS     Y3, Y4, Y3
+	VSUBPS     Y1, Y5, Y4
+	VMULPS     Y4, Y2, Y2
+	VADDPS     Y5, Y2, Y2
+	VMULPS     Y2, Y1, Y1
+	VMULPS     Y1, Y3, Y1
+	VMASKMOVPS Y1, Y0, 32(AX)(DI*1)
+
+done12:
+	VZEROUPPER
+	RET
+
+// func adamwAVX2(w []float32, m []float32, v []float32, g []float32, c *[10]float32)
+// Requires: AVX
+TEXT ·adamwAVX2(SB), NOSPLIT, $0-104
+	MOVQ         w_base+0(FP), AX
+	MOVQ         m_base+24(FP), CX
+	MOVQ         v_base+48(FP), DX
+	MOVQ         g_base+72(FP), BX
+	MOVQ         w_len+8(FP), SI
+	MOVQ         c+96(FP), DI
+	VBROADCASTSS (DI), Y0
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 8(DI), Y2
+	VBROADCASTSS 12(DI), Y3
+	VBROADCASTSS 16(DI), Y4
+	VBROADCASTSS 20(DI), Y5
+	VBROADCASTSS 24(DI), Y6
+	VBROADCASTSS 28(DI), Y7
+	VBROADCASTSS 32(DI), Y8
+	VBROADCASTSS 36(DI), Y9
+	XORQ         DI, DI
+	SUBQ         $0x10, SI
+	JLT          rest13
+
+loop13:
+	VMOVUPS (BX)(DI*1), Y10
+	VMULPS  Y9, Y10, Y10
+	VMOVUPS (DX)(DI*1), Y11
+	VMULPS  Y3, Y11, Y11
+	VMULPS  Y10, Y10, Y12
+	VMULPS  Y5, Y12, Y12
+	VADDPS  Y12, Y11, Y11
+	VANDPS  constants<>+1216(SB), Y11, Y12
+	VCMPPS  $0x15, constants<>+960(SB), Y12, Y12
+	VANDPS  Y11, Y12, Y12
+	VMOVUPS Y12, (DX)(DI*1)
+	VMOVUPS (CX)(DI*1), Y11
+	VMULPS  Y2, Y11, Y11
+	VMULPS  Y4, Y10, Y10
+	VADDPS  Y10, Y11, Y10
+	VANDPS  constants<>+1216(SB), Y10, Y11
+	VCMPPS  $0x15, constants<>+960(SB), Y11, Y11
+	VANDPS  Y10, Y11, Y11
+	VMOVUPS Y11, (CX)(DI*1)
+	VMULPS  Y7, Y12, Y10
+	VSQRTPS Y10, Y10
+	VMULPS  Y6, Y11, Y11
+	VADDPS  Y8, Y10, Y10
+	VDIVPS  Y10, Y11, Y10
+	VMOVUPS (AX)(DI*1), Y11
+	VMULPS  Y1, Y11, Y12
+	VADDPS  Y12, Y10, Y10
+	VMULPS  Y0, Y10, Y10
+	VSUBPS  Y10, Y11, Y10
+	VANDPS  constants<>+1216(SB), Y10, Y11
+	VCMPPS  $0x15, constants<>+960(SB), Y11, Y11
+	VANDPS  Y10, Y11, Y11
+	VMOVUPS Y11, (AX)(DI*1)
+	VMOVUPS 32(BX)(DI*1), Y10
+	VMULPS  Y9, Y10, Y10
+	VMOVUPS 32(DX)(DI*1), Y11
+	VMULPS  Y3, Y11, Y11
+	VMULPS  Y10, Y10, Y12
+	VMULPS  Y5, Y12, Y12
+	VADDPS  Y12, Y11, Y11
+	VANDPS  constants<>+1216(SB), Y11, Y12
+	VCMPPS  $0x15, constants<>+960(SB), Y12, Y12
+	VANDPS  Y11, Y12, Y12
+	VMOVUPS Y12, 32(DX)(DI*1)
+	VMOVUPS 32(CX)(DI*1), Y11
+	VMULPS  Y2, Y11, Y11
+	VMULPS  Y4, Y10, Y10
+	VADDPS  Y10, Y11, Y10
+	VANDPS  constants<>+1216(SB), Y10, Y11
+	VCMPPS  $0x15, constants<>+960(SB), Y11, Y11
+	VANDPS  Y10, Y11, Y11
+	VMOVUPS Y11, 32(CX)(DI*1)
+	VMULPS  Y7, Y12, Y10
+	VSQRTPS Y10, Y10
+	VMULPS  Y6, Y11, Y11
+	VADDPS  Y8, Y10, Y10
+	VDIVPS  Y10, Y11, Y10
+	VMOVUPS 32(AX)(DI*1), Y11
+	VMULPS  Y1, Y11, Y12
+	VADDPS  Y12, Y10, Y10
+	VMULPS  Y0, Y10, Y10
+	VSUBPS  Y10, Y11, Y10
+	VANDPS  constants<>+1216(SB), Y10, Y11
+	VCMPPS  $0x15, constants<>+960(SB), Y11, Y11
+	VANDPS  Y10, Y11, Y11
+	VMOVUPS Y11, 32(AX)(DI*1)
+	ADDQ    $0x40, DI
+	SUBQ    $0x10, SI
+	JGE     loop13
+
+rest13:
+	ADDQ       $0x10, SI
+	JZ         done13
+	LEAQ       constants<>+64(SB), R8
+	MOVQ       SI, R9
+	NEGQ       R9
+	VMOVUPS    (R8)(R9*4), Y10
+	VMASKMOVPS (BX)(DI*1), Y10, Y11
+	VMULPS     Y9, Y11, Y11
+	VMASKMOVPS (DX)(DI*1), Y10, Y12
+	VMULPS     Y3, Y12, Y12
+	VMULPS     Y11, Y11, Y13
+	VMULPS     Y5, Y13, Y13
+	VADDPS     Y13, Y12, Y12
+	VANDPS     constants<>+1216(SB), Y12, Y13
+	VCMPPS     $0x15, constants<>+960(SB), Y13, Y13
+	VANDPS     Y12, Y13, Y13
+	VMASKMOVPS Y13, Y10, (DX)(DI*1)
+	VMASKMOVPS (CX)(DI*1), Y10, Y12
+	VMULPS     Y2, Y12, Y12
+	VMULPS     Y4, Y11, Y11
+	VADDPS     Y11, Y12, Y11
+	VANDPS     constants<>+1216(SB), Y11, Y12
+	VCMPPS     $0x15, constants<>+960(SB), Y12, Y12
+	VANDPS     Y11, Y12, Y12
+	VMASKMOVPS Y12, Y10, (CX)(DI*1)
+	VMULPS     Y7, Y13, Y11
+	VSQRTPS    Y11, Y11
+	VMULPS     Y6, Y12, Y12
+	VADDPS     Y8, Y11, Y11
+	VDIVPS     Y11, Y12, Y11
+	VMASKMOVPS (AX)(DI*1), Y10, Y12
+	VMULPS     Y1, Y12, Y13
+	VADDPS     Y13, Y11, Y11
+	VMULPS     Y0, Y11, Y11
+	VSUBPS     Y11, Y12, Y11
+	VANDPS     constants<>+1216(SB), Y11, Y12
+	VCMPPS     $0x15, constants<>+960(SB), Y12, Y12
+	VANDPS     Y11, Y12, Y12
+	VMASKMOVPS Y12, Y10, (AX)(DI*1)
+	CMPQ       SI, $0x08
+	JLE        done13
+	VMOVUPS    32(R8)(R9*4), Y10
+	VMASKMOVPS 32(BX)(DI*1), Y10, Y11
+	VMULPS     Y9, Y11, Y9
+	VMASKMOVPS 32(DX)(DI*1), Y10, Y11
+	VMULPS     Y3, Y11, Y3
+	VMULPS     Y9, Y9, Y11
+	VMULPS     Y5, Y11, Y5
+	VADDPS     Y5, Y3, Y3
+	VANDPS     constants<>+1216(SB), Y3, Y5
+	VCMPPS     $0x15, constants<>+960(SB), Y5, Y5
+	VANDPS     Y3, Y5, Y5
+	VMASKMOVPS Y5, Y10, 32(DX)(DI*1)
+	VMASKMOVPS 32(CX)(DI*1), Y10, Y3
+	VMULPS     Y2, Y3, Y2
+	VMULPS     Y4, Y9, Y3
+	VADDPS     Y3, Y2, Y2
+	VANDPS     constants<>+1216(SB), Y2, Y3
+	VCMPPS     $0x15, constants<>+960(SB), Y3, Y3
+	VANDPS     Y2, Y3, Y3
+	VMASKMOVPS Y3, Y10, 32(CX)(DI*1)
+	VMULPS     Y7, Y5, Y2
+	VSQRTPS    Y2, Y2
+	VMULPS     Y6, Y3, Y3
+	VADDPS     Y8, Y2, Y2
+	VDIVPS     Y2, Y3, Y2
+	VMASKMOVPS 32(AX)(DI*1), Y10, Y3
+	VMULPS     Y1, Y3, Y1
+	VADDPS     Y1, Y2, Y1
+	VMULPS     Y0, Y1, Y0
+	VSUBPS     Y0, Y3, Y0
+	VANDPS     constants<>+1216(SB), Y0, Y1
+	VCMPPS     $0x15, constants<>+960(SB), Y1, Y1
+	VANDPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y10, 32(AX)(DI*1)
+
+done13:
+	VZEROUPPER
+	RET
+
+// func addAVX2(sum []float32, x []float32)
+// Requires: AVX
+TEXT ·addAVX2(SB), NOSPLIT, $0-48
+	MOVQ sum_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ x_len+32(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JLT  rest14
+
+loop14:
+	VMOVUPS (AX)(BX*1), Y0
+	VMOVUPS (CX)(BX*1), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(BX*1)
+	VMOVUPS 32(AX)(BX*1), Y0
+	VMOVUPS 32(CX)(BX*1), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(AX)(BX*1)
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, DX
+	JGE     loop14
+
+rest14:
+	ADDQ       $0x10, DX
+	JZ         done14
+	LEAQ       constants<>+64(SB), SI
+	MOVQ       DX, DI
+	NEGQ       DI
+	VMOVUPS    (SI)(DI*4), Y0
+	VMASKMOVPS (AX)(BX*1), Y0, Y1
+	VMASKMOVPS (CX)(BX*1), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*1)
+	CMPQ       DX, $0x08
+	JLE        done14
+	VMOVUPS    32(SI)(DI*4), Y0
+	VMASKMOVPS 32(AX)(BX*1), Y0, Y1
+	VMASKMOVPS 32(CX)(BX*1), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, 32(AX)(BX*1)
+
+done14:
+	VZEROUPPER
+	RET
+
+// func sumAVX512(x []float32) float32
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sumAVX512(SB), NOSPLIT, $0-28
+	MOVQ    x_base+0(FP), AX
+	MOVQ    x_len+8(FP), CX
+	VMOVUPS constants<>+128(SB), Z0
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest1
+
+loop1:
+	VMOVUPS (AX)(DX*1), Z1
+	VADDPS  Z1, Z0, Z0
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, CX
+	JGE     loop1
+
+rest1:
+	ADDQ      $0x10, CX
+	JZ        done1
+	MOVL      $-1, BX
+	BZHIL     CX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (AX)(DX*1), K1, Z1
+	VADDPS    Z1, Z0, Z0
+
+done1:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X1
+	VPERMILPS     $0x0e, X1, X0
+	VADDPS        X0, X1, X0
+	VPERMILPS     $0x01, X0, X1
+	VADDPS        X1, X0, X1
+	VMOVSS        X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func dotAVX512(x []float32, y []float32) float32
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dotAVX512(SB), NOSPLIT, $0-52
+	MOVQ    x_base+0(FP), AX
+	MOVQ    y_base+24(FP), CX
+	MOVQ    x_len+8(FP), DX
+	VMOVUPS constants<>+128(SB), Z0
+	XORQ    BX, BX
+	SUBQ    $0x10, DX
+	JLT     rest2
+
+loop2:
+	VMOVUPS (AX)(BX*1), Z1
+	VMOVUPS (CX)(BX*1), Z2
+	VMULPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, DX
+	JGE     loop2
+
+rest2:
+	ADDQ      $0x10, DX
+	JZ        done2
+	MOVL      $-1, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (AX)(BX*1), K1, Z1
+	VMOVUPS.Z (CX)(BX*1), K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+
+done2:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X1
+	VPERMILPS     $0x0e, X1, X0
+	VADDPS        X0, X1, X0
+	VPERMILPS     $0x01, X0, X1
+	VADDPS        X1, X0, X1
+	VMOVSS        X1, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func maxAVX512(x []float32) float32
+// Requires: AVX, AVX512F, BMI2
+TEXT ·maxAVX512(SB), NOSPLIT, $0-28
+	MOVQ    x_base+0(FP), AX
+	MOVQ    x_len+8(FP), CX
+	VMOVUPS constants<>+192(SB), Z0
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest3
+
+loop3:
+	VMOVUPS (AX)(DX*1), Z1
+	VMAXPS  Z0, Z1, Z0
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, CX
+	JGE     loop3
+
+rest3:
+	ADDQ      $0x10, CX
+	JZ        done3
+	MOVL      $-1, BX
+	BZHIL     CX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (AX)(DX*1), K1, Z1
+	VMOVUPS   constants<>+192(SB), Z2
+	VBLENDMPS Z1, Z2, K1, Z2
+	VMAXPS    Z0, Z2, Z0
+
+done3:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VMAXPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VMAXPS        X1, X0, X1
+	VPERMILPS     $0x0e, X1, X0
+	VMAXPS        X0, X1, X0
+	VPERMILPS     $0x01, X0, X1
+	VMAXPS        X1, X0, X1
+	VADDSS        constants<>+128(SB), X1, X1
+	VMOVSS        X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func expAVX512(out []float32, x []float32, scale float32, shift float32) float32
+// Requires: AVX, AVX512F, BMI2
+TEXT ·expAVX512(SB), NOSPLIT, $0-60
+	MOVQ         out_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         x_len+32(FP), DX
+	VMOVUPS      constants<>+128(SB), Z0
+	VBROADCASTSS scale+48(FP), Z1
+	VBROADCASTSS shift+52(FP), Z2
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JLT          rest4
+
+loop4:
+	VMOVUPS   (CX)(BX*1), Z3
+	VMULPS    Z1, Z3, Z3
+	VSUBPS    Z2, Z3, Z3
+	VMULPS    constants<>+256(SB), Z3, Z4
+	VADDPS    constants<>+320(SB), Z4, Z4
+	VSUBPS    constants<>+320(SB), Z4, Z5
+	VMULPS    constants<>+384(SB), Z5, Z6
+	VSUBPS    Z6, Z3, Z6
+	VMULPS    constants<>+448(SB), Z5, Z5
+	VSUBPS    Z5, Z6, Z5
+	VMULPS    constants<>+512(SB), Z5, Z6
+	VADDPS    constants<>+576(SB), Z6, Z6
+	VMULPS    Z5, Z6, Z6
+	VADDPS    constants<>+640(SB), Z6, Z6
+	VMULPS    Z5, Z6, Z6
+	VADDPS    constants<>+704(SB), Z6, Z6
+	VMULPS    Z5, Z6, Z6
+	VADDPS    constants<>+768(SB), Z6, Z6
+	VMULPS    Z5, Z5, Z7
+	VMULPS    Z7, Z6, Z6
+	VADDPS    Z5, Z6, Z5
+	VADDPS    constants<>+832(SB), Z5, Z5
+	VPSUBD    constants<>+896(SB), Z4, Z4
+	VPSLLD    $0x17, Z4, Z4
+	VMULPS    Z4, Z5, Z4
+	VCMPPS    $0x15, constants<>+960(SB), Z4, K1
+	VMOVAPS.Z Z4, K1, Z4
+	VCMPPS    $0x15, constants<>+1024(SB), Z3, K1
+	VMOVAPS.Z Z4, K1, Z4
+	VCMPPS    $0x1e, constants<>+1152(SB), Z3, K1
+	VMOVUPS   constants<>+1088(SB), K1, Z4
+	VMOVUPS   Z4, (AX)(BX*1)
+	VADDPS    Z4, Z0, Z0
+	ADDQ      $0x40, BX
+	SUBQ      $0x10, DX
+	JGE       loop4
+
+rest4:
+	ADDQ      $0x10, DX
+	JZ        done4
+	MOVL      $-1, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*1), K1, Z3
+	VMULPS    Z1, Z3, Z1
+	VSUBPS    Z2, Z1, Z1
+	VMULPS    constants<>+256(SB), Z1, Z2
+	VADDPS    constants<>+320(SB), Z2, Z2
+	VSUBPS    constants<>+320(SB), Z2, Z3
+	VMULPS    constants<>+384(SB), Z3, Z4
+	VSUBPS    Z4, Z1, Z4
+	VMULPS    constants<>+448(SB), Z3, Z3
+	VSUBPS    Z3, Z4, Z3
+	VMULPS    constants<>+512(SB), Z3, Z4
+	VADDPS    constants<>+576(SB), Z4, Z4
+	VMULPS    Z3, Z4, Z4
+	VADDPS    constants<>+640(SB), Z4, Z4
+	VMULPS    Z3, Z4, Z4
+	VADDPS    constants<>+704(SB), Z4, Z4
+	VMULPS    Z3, Z4, Z4
+	VADDPS    constants<>+768(SB), Z4, Z4
+	VMULPS    Z3, Z3, Z5
+	VMULPS    Z5, Z4, Z4
+	VADDPS    Z3, Z4, Z3
+	VADDPS    constants<>+832(SB), Z3, Z3
+	VPSUBD    constants<>+896(SB), Z2, Z2
+	VPSLLD    $0x17, Z2, Z2
+	VMULPS    Z2, Z3, Z2
+	VCMPPS    $0x15, constants<>+960(SB), Z2, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VCMPPS    $0x15, constants<>+1024(SB), Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VCMPPS    $0x1e, constants<>+1152(SB), Z1, K2
+	VMOVUPS   constants<>+1088(SB), K2, Z2
+	VMOVUPS   Z2, K1, (AX)(BX*1)
+	VMOVUPS   constants<>+128(SB), Z1
+	VBLENDMPS Z2, Z1, K1, Z1
+	VADDPS    Z1, Z0, Z0
+
+done4:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X1
+	VPERMILPS     $0x0e, X1, X0
+	VADDPS        X0, X1, X0
+	VPERMILPS     $0x01, X0, X1
+	VADDPS        X1, X0, X1
+	VMOVSS        X1, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func scaleFlushAVX512(x []float32, first float32, second float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·scaleFlushAVX512(SB), NOSPLIT, $0-32
+	MOVQ         x_base+0(FP), AX
+	MOVQ         x_len+8(FP), CX
+	VBROADCASTSS first+24(FP), Z0
+	VBROADCASTSS second+28(FP), Z1
+	XORQ         DX, DX
+	SUBQ         $0x10, CX
+	JLT          rest5
+
+loop5:
+	VMOVUPS   (AX)(DX*1), Z2
+	VMULPS    Z0, Z2, Z2
+	VPANDD    constants<>+1216(SB), Z2, Z3
+	VCMPPS    $0x15, constants<>+960(SB), Z3, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMULPS    Z1, Z2, Z2
+	VPANDD    constants<>+1216(SB), Z2, Z3
+	VCMPPS    $0x15, constants<>+960(SB), Z3, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS   Z2, (AX)(DX*1)
+	ADDQ      $0x40, DX
+	SUBQ      $0x10, CX
+	JGE       loop5
+
+rest5:
+	ADDQ      $0x10, CX
+	JZ        done5
+	MOVL      $-1, BX
+	BZHIL     CX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (AX)(DX*1), K1, Z2
+	VMULPS    Z0, Z2, Z0
+	VPANDD    constants<>+1216(SB), Z0, Z2
+	VCMPPS    $0x15, constants<>+960(SB), Z2, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMULPS    Z1, Z0, Z0
+	VPANDD    constants<>+1216(SB), Z0, Z1
+	VCMPPS    $0x15, constants<>+960(SB), Z1, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, K1, (AX)(DX*1)
+
+done5:
+	VZEROUPPER
+	RET
+
+// func softmaxGradientAVX512(d []float32, p []float32, mean float32, scale float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·softmaxGradientAVX512(SB), NOSPLIT, $0-56
+	MOVQ         d_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         p_len+32(FP), DX
+	VBROADCASTSS mean+48(FP), Z0
+	VBROADCASTSS scale+52(FP), Z1
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JLT          rest6
+
+loop6:
+	VMOVUPS   (AX)(BX*1), Z2
+	VSUBPS    Z0, Z2, Z2
+	VMOVUPS   (CX)(BX*1), Z3
+	VMULPS    Z3, Z2, Z2
+	VMULPS    Z1, Z2, Z2
+	VPANDD    constants<>+1216(SB), Z2, Z3
+	VCMPPS    $0x15, constants<>+960(SB), Z3, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS   Z2, (AX)(BX*1)
+	ADDQ      $0x40, BX
+	SUBQ      $0x10, DX
+	JGE       loop6
+
+rest6:
+	ADDQ      $0x10, DX
+	JZ        done6
+	MOVL      $-1, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (AX)(BX*1), K1, Z2
+	VSUBPS    Z0, Z2, Z0
+	VMOVUPS.Z (CX)(BX*1), K1, Z2
+	VMULPS    Z2, Z0, Z0
+	VMULPS    Z1, Z0, Z0
+	VPANDD    constants<>+1216(SB), Z0, Z1
+	VCMPPS    $0x15, constants<>+960(SB), Z1, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*1)
+
+done6:
+	VZEROUPPER
+	RET
+
+// func normalizeAVX512(out []float32, x []float32, gain []float32, rstd float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·normalizeAVX512(SB), NOSPLIT, $0-76
+	MOVQ         out_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         gain_base+48(FP), DX
+	MOVQ         gain_len+56(FP), BX
+	VBROADCASTSS rstd+72(FP), Z0
+	XORQ         SI, SI
+	SUBQ         $0x10, BX
+	JLT          rest7
+
+loop7:
+	VMOVUPS (CX)(SI*1), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS (DX)(SI*1), Z2
+	VMULPS  Z2, Z1, Z1
+	VMOVUPS Z1, (AX)(SI*1)
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, BX
+	JGE     loop7
+
+rest7:
+	ADDQ      $0x10, BX
+	JZ        done7
+	MOVL      $-1, DI
+	BZHIL     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*1), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS.Z (DX)(SI*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*1)
+
+done7:
+	VZEROUPPER
+	RET
+
+// func normDotAVX512(dy []float32, x []float32, gain []float32, rstd float32) float32
+// Requires: AVX, AVX512F, BMI2
+TEXT ·normDotAVX512(SB), NOSPLIT, $0-84
+	MOVQ         dy_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         gain_base+48(FP), DX
+	MOVQ         gain_len+56(FP), BX
+	VBROADCASTSS rstd+72(FP), Z0
+	VMOVUPS      constants<>+128(SB), Z1
+	XORQ         SI, SI
+	SUBQ         $0x10, BX
+	JLT          rest8
+
+loop8:
+	VMOVUPS (AX)(SI*1), Z2
+	VMOVUPS (DX)(SI*1), Z3
+	VMULPS  Z3, Z2, Z2
+	VMOVUPS (CX)(SI*1), Z3
+	VMULPS  Z0, Z3, Z3
+	VMULPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, BX
+	JGE     loop8
+
+rest8:
+	ADDQ      $0x10, BX
+	JZ        done8
+	MOVL      $-1, DI
+	BZHIL     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (AX)(SI*1), K1, Z2
+	VMOVUPS.Z (DX)(SI*1), K1, Z3
+	VMULPS    Z3, Z2, Z2
+	VMOVUPS.Z (CX)(SI*1), K1, Z3
+	VMULPS    Z0, Z3, Z0
+	VMULPS    Z0, Z2, Z0
+	VMOVUPS   constants<>+128(SB), Z2
+	VBLENDMPS Z0, Z2, K1, Z2
+	VADDPS    Z2, Z1, Z1
+
+done8:
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X1
+	VPERMILPS     $0x0e, X1, X0
+	VADDPS        X0, X1, X0
+	VPERMILPS     $0x01, X0, X1
+	VADDPS        X1, X0, X1
+	VMOVSS        X1, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func normGradientAVX512(dx []float32, dy []float32, x []float32, gain []float32, rstd float32, mean float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·normGradientAVX512(SB), NOSPLIT, $0-104
+	MOVQ         dx_base+0(FP), AX
+	MOVQ         dy_base+24(FP), CX
+	MOVQ         x_base+48(FP), DX
+	MOVQ         gain_base+72(FP), BX
+	MOVQ         gain_len+80(FP), SI
+	VBROADCASTSS rstd+96(FP), Z0
+	VBROADCASTSS mean+100(FP), Z1
+	XORQ         DI, DI
+	SUBQ         $0x10, SI
+	JLT          rest9
+
+loop9:
+	VMOVUPS (CX)(DI*1), Z2
+	VMOVUPS (BX)(DI*1), Z3
+	VMULPS  Z3, Z2, Z2
+	VMOVUPS (DX)(DI*1), Z3
+	VMULPS  Z0, Z3, Z3
+	VMULPS  Z1, Z3, Z3
+	VSUBPS  Z3, Z2, Z2
+	VMOVUPS (AX)(DI*1), Z3
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z3, Z2
+	VMOVUPS Z2, (AX)(DI*1)
+	ADDQ    $0x40, DI
+	SUBQ    $0x10, SI
+	JGE     loop9
+
+rest9:
+	ADDQ      $0x10, SI
+	JZ        done9
+	MOVL      $-1, R8
+	BZHIL     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (CX)(DI*1), K1, Z2
+	VMOVUPS.Z (BX)(DI*1), K1, Z3
+	VMULPS    Z3, Z2, Z2
+	VMOVUPS.Z (DX)(DI*1), K1, Z3
+	VMULPS    Z0, Z3, Z3
+	VMULPS    Z1, Z3, Z1
+	VSUBPS    Z1, Z2, Z1
+	VMOVUPS.Z (AX)(DI*1), K1, Z2
+	VMULPS    Z0, Z1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*1)
+
+done9:
+	VZEROUPPER
+	RET
+
+// func gainSumsAVX512(sum []float64, dy *float32, x *float32, rstd []float32, width int)
+// Requires: AVX, AVX512F
+TEXT ·gainSumsAVX512(SB), NOSPLIT, $0-72
+	MOVQ sum_base+0(FP), AX
+	MOVQ sum_len+8(FP), CX
+	MOVQ dy+24(FP), DX
+	MOVQ x+32(FP), BX
+	MOVQ rstd_base+40(FP), SI
+	MOVQ rstd_len+48(FP), DI
+	MOVQ width+64(FP), R8
+	SHLQ $0x02, R8
+
+columns:
+	VMOVUPD (AX), Z0
+	VMOVUPD 64(AX), Z1
+	XORQ    R9, R9
+	XORQ    R10, R10
+	JMP     next
+
+rows:
+	VBROADCASTSS (SI)(R10*4), Y2
+	VMULPS       (BX)(R9*1), Y2, Y3
+	VCVTPS2PD    Y3, Z3
+	VCVTPS2PD    (DX)(R9*1), Z4
+	VMULPD       Z3, Z4, Z3
+	VADDPD       Z3, Z0, Z0
+	VMULPS       32(BX)(R9*1), Y2, Y2
+	VCVTPS2PD    Y2, Z2
+	VCVTPS2PD    32(DX)(R9*1), Z3
+	VMULPD       Z2, Z3, Z2
+	VADDPD       Z2, Z1, Z1
+	ADDQ         R8, R9
+	INCQ         R10
+
+next:
+	CMPQ    R10, DI
+	JLT     rows
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	ADDQ    $0x80, AX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, CX
+	JNZ     columns
+	VZEROUPPER
+	RET
+
+// func rotateAVX512(x []float32, cos []float32, sin []float32, direction float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·rotateAVX512(SB), NOSPLIT, $0-76
+	MOVQ         x_base+0(FP), AX
+	MOVQ         x_len+8(FP), CX
+	MOVQ         cos_base+24(FP), DX
+	MOVQ         sin_base+48(FP), BX
+	MOVQ         cos_len+32(FP), SI
+	VBROADCASTSS direction+72(FP), Z0
+
+heads:
+	LEAQ (AX)(SI*4), DI
+	XORQ R8, R8
+	MOVQ SI, R9
+	SUBQ $0x10, R9
+	JLT  rest10
+
+loop10:
+	VMOVUPS (AX)(R8*1), Z1
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS (DX)(R8*1), Z3
+	VMOVUPS (BX)(R8*1), Z4
+	VMULPS  Z0, Z4, Z4
+	VMULPS  Z3, Z1, Z5
+	VMULPS  Z4, Z2, Z6
+	VSUBPS  Z6, Z5, Z5
+	VMOVUPS Z5, (AX)(R8*1)
+	VMULPS  Z3, Z2, Z2
+	VMULPS  Z4, Z1, Z1
+	VADDPS  Z1, Z2, Z1
+	VMOVUPS Z1, (DI)(R8*1)
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     loop10
+
+rest10:
+	ADDQ      $0x10, R9
+	JZ        done10
+	MOVL      $-1, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
+	VMOVUPS.Z (AX)(R8*1), K1, Z1
+	VMOVUPS.Z (DI)(R8*1), K1, Z2
+	VMOVUPS.Z (DX)(R8*1), K1, Z3
+	VMOVUPS.Z (BX)(R8*1), K1, Z4
+	VMULPS    Z0, Z4, Z4
+	VMULPS    Z3, Z1, Z5
+	VMULPS    Z4, Z2, Z6
+	VSUBPS    Z6, Z5, Z5
+	VMOVUPS   Z5, K1, (AX)(R8*1)
+	VMULPS    Z3, Z2, Z2
+	VMULPS    Z4, Z1, Z1
+	VADDPS    Z1, Z2, Z1
+	VMOVUPS   Z1, K1, (DI)(R8*1)
+
+done10:
+	LEAQ (DI)(SI*4), AX
+	SUBQ SI, CX
+	SUBQ SI, CX
+	JNZ  heads
+	VZEROUPPER
+	RET
+
+// func swigluAVX512(out []float32, sigmoid []float32, gate []float32, up []float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·swigluAVX512(SB), NOSPLIT, $0-96
+	MOVQ out_base+0(FP), AX
+	MOVQ sigmoid_base+24(FP), CX
+	MOVQ gate_base+48(FP), DX
+	MOVQ up_base+72(FP), BX
+	MOVQ gate_len+56(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, SI
+	JLT  rest11
+
+loop11:
+	VMOVUPS   (DX)(DI*1), Z0
+	VMOVUPS   constants<>+832(SB), Z1
+	VMULPS    constants<>+1280(SB), Z0, Z2
+	VSUBPS    constants<>+128(SB), Z2, Z2
+	VMULPS    constants<>+256(SB), Z2, Z3
+	VADDPS    constants<>+320(SB), Z3, Z3
+	VSUBPS    constants<>+320(SB), Z3, Z4
+	VMULPS    constants<>+384(SB), Z4, Z5
+	VSUBPS    Z5, Z2, Z5
+	VMULPS    constants<>+448(SB), Z4, Z4
+	VSUBPS    Z4, Z5, Z4
+	VMULPS    constants<>+512(SB), Z4, Z5
+	VADDPS    constants<>+576(SB), Z5, Z5
+	VMULPS    Z4, Z5, Z5
+	VADDPS    constants<>+640(SB), Z5, Z5
+	VMULPS    Z4, Z5, Z5
+	VADDPS    constants<>+704(SB), Z5, Z5
+	VMULPS    Z4, Z5, Z5
+	VADDPS    constants<>+768(SB), Z5, Z5
+	VMULPS    Z4, Z4, Z6
+	VMULPS    Z6, Z5, Z5
+	VADDPS    Z4, Z5, Z4
+	VADDPS    constants<>+832(SB), Z4, Z4
+	VPSUBD    constants<>+896(SB), Z3, Z3
+	VPSLLD    $0x17, Z3, Z3
+	VMULPS    Z3, Z4, Z3
+	VCMPPS    $0x15, constants<>+960(SB), Z3, K1
+	VMOVAPS.Z Z3, K1, Z3
+	VCMPPS    $0x15, constants<>+1024(SB), Z2, K1
+	VMOVAPS.Z Z3, K1, Z3
+	VCMPPS    $0x1e, constants<>+1152(SB), Z2, K1
+	VMOVUPS   constants<>+1088(SB), K1, Z3
+	VADDPS    Z3, Z1, Z2
+	VDIVPS    Z2, Z1, Z1
+	VPANDD    constants<>+1216(SB), Z1, Z2
+	VCMPPS    $0x15, constants<>+960(SB), Z2, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMOVUPS   Z1, (CX)(DI*1)
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   (BX)(DI*1), Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, (AX)(DI*1)
+	ADDQ      $0x40, DI
+	SUBQ      $0x10, SI
+	JGE       loop11
+
+rest11:
+	ADDQ      $0x10, SI
+	JZ        done11
+	MOVL      $-1, R8
+	BZHIL     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (DX)(DI*1), K1, Z0
+	VMOVUPS   constants<>+832(SB), Z1
+	VMULPS    constants<>+1280(SB), Z0, Z2
+	VSUBPS    constants<>+128(SB), Z2, Z2
+	VMULPS    constants<>+256(SB), Z2, Z3
+	VADDPS    constants<>+320(SB), Z3, Z3
+	VSUBPS    constants<>+320(SB), Z3, Z4
+	VMULPS    constants<>+384(SB), Z4, Z5
+	VSUBPS    Z5, Z2, Z5
+	VMULPS    constants<>+448(SB), Z4, Z4
+	VSUBPS    Z4, Z5, Z4
+	VMULPS    constants<>+512(SB), Z4, Z5
+	VADDPS    constants<>+576(SB), Z5, Z5
+	VMULPS    Z4, Z5, Z5
+	VADDPS    constants<>+640(SB), Z5, Z5
+	VMULPS    Z4, Z5, Z5
+	VADDPS    constants<>+704(SB), Z5, Z5
+	VMULPS    Z4, Z5, Z5
+	VADDPS    constants<>+768(SB), Z5, Z5
+	VMULPS    Z4, Z4, Z6
+	VMULPS    Z6, Z5, Z5
+	VADDPS    Z4, Z5, Z4
+	VADDPS    constants<>+832(SB), Z4, Z4
+	VPSUBD    constants<>+896(SB), Z3, Z3
+	VPSLLD    $0x17, Z3, Z3
+	VMULPS    Z3, Z4, Z3
+	VCMPPS    $0x15, constants<>+960(SB), Z3, K2
+	VMOVAPS.Z Z3, K2, Z3
+	VCMPPS    $0x15, constants<>+1024(SB), Z2, K2
+	VMOVAPS.Z Z3, K2, Z3
+	VCMPPS    $0x1e, constants<>+1152(SB), Z2, K2
+	VMOVUPS   constants<>+1088(SB), K2, Z3
+	VADDPS    Z3, Z1, Z2
+	VDIVPS    Z2, Z1, Z1
+	VPANDD    constants<>+1216(SB), Z1, Z2
+	VCMPPS    $0x15, constants<>+960(SB), Z2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMOVUPS   Z1, K1, (CX)(DI*1)
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS.Z (BX)(DI*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*1)
+
+done11:
+	VZEROUPPER
+	RET
+
+// func swigluBackwardAVX512(gate []float32, up []float32, sigmoid []float32, dout []float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·swigluBackwardAVX512(SB), NOSPLIT, $0-96
+	MOVQ gate_base+0(FP), AX
+	MOVQ up_base+24(FP), CX
+	MOVQ sigmoid_base+48(FP), DX
+	MOVQ dout_base+72(FP), BX
+	MOVQ gate_len+8(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, SI
+	JLT  rest12
+
+loop12:
+	VMOVUPS (DX)(DI*1), Z0
+	VMOVUPS (AX)(DI*1), Z1
+	VMOVUPS (CX)(DI*1), Z2
+	VMOVUPS (BX)(DI*1), Z3
+	VMOVUPS constants<>+832(SB), Z4
+	VMULPS  Z0, Z1, Z5
+	VMULPS  Z2, Z5, Z6
+	VMOVUPS Z6, (DX)(DI*1)
+	VMULPS  Z5, Z3, Z5
+	VMOVUPS Z5, (CX)(DI*1)
+	VMULPS  Z2, Z3, Z2
+	VSUBPS  Z0, Z4, Z3
+	VMULPS  Z3, Z1, Z1
+	VADDPS  Z4, Z1, Z1
+	VMULPS  Z1, Z0, Z0
+	VMULPS  Z0, Z2, Z0
+	VMOVUPS Z0, (AX)(DI*1)
+	ADDQ    $0x40, DI
+	SUBQ    $0x10, SI
+	JGE     loop12
+
+rest12:
+	ADDQ      $0x10, SI
+	JZ        done12
+	MOVL      $-1, R8
+	BZHIL     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (DX)(DI*1), K1, Z0
+	VMOVUPS.Z (AX)(DI*1), K1, Z1
+	VMOVUPS.Z (CX)(DI*1), K1, Z2
+	VMOVUPS.Z (BX)(DI*1), K1, Z3
+	VMOVUPS   constants<>+832(SB), Z4
+	VMULPS    Z0, Z1, Z5
+	VMULPS    Z2, Z5, Z6
+	VMOVUPS   Z6, K1, (DX)(DI*1)
+	VMULPS    Z5, Z3, Z5
+	VMOVUPS   Z5, K1, (CX)(DI*1)
+	VMULPS    Z2, Z3, Z2
+	VSUBPS    Z0, Z4, Z3
+	VMULPS    Z3, Z1, Z1
+	VADDPS    Z4, Z1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMULPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*1)
+
+done12:
+	VZEROUPPER
+	RET
+
+// func adamwAVX512(w []float32, m []float32, v []float32, g []float32, c *[10]float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·adamwAVX512(SB), NOSPLIT, $0-104
+	MOVQ         w_base+0(FP), AX
+	MOVQ         m_base+24(FP), CX
+	MOVQ         v_base+48(FP), DX
+	MOVQ         g_base+72(FP), BX
+	MOVQ         w_len+8(FP), SI
+	MOVQ         c+96(FP), DI
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 12(DI), Z3
+	VBROADCASTSS 16(DI), Z4
+	VBROADCASTSS 20(DI), Z5
+	VBROADCASTSS 24(DI), Z6
+	VBROADCASTSS 28(DI), Z7
+	VBROADCASTSS 32(DI), Z8
+	VBROADCASTSS 36(DI), Z9
+	XORQ         DI, DI
+	SUBQ         $0x10, SI
+	JLT          rest13
+
+loop13:
+	VMOVUPS   (BX)(DI*1), Z10
+	VMULPS    Z9, Z10, Z10
+	VMOVUPS   (DX)(DI*1), Z11
+	VMULPS    Z3, Z11, Z11
+	VMULPS    Z10, Z10, Z12
+	VMULPS    Z5, Z12, Z12
+	VADDPS    Z12, Z11, Z11
+	VPANDD    constants<>+1216(SB), Z11, Z12
+	VCMPPS    $0x15, constants<>+960(SB), Z12, K1
+	VMOVAPS.Z Z11, K1, Z11
+	VMOVUPS   Z11, (DX)(DI*1)
+	VMOVUPS   (CX)(DI*1), Z12
+	VMULPS    Z2, Z12, Z12
+	VMULPS    Z4, Z10, Z10
+	VADDPS    Z10, Z12, Z10
+	VPANDD    constants<>+1216(SB), Z10, Z12
+	VCMPPS    $0x15, constants<>+960(SB), Z12, K1
+	VMOVAPS.Z Z10, K1, Z10
+	VMOVUPS   Z10, (CX)(DI*1)
+	VMULPS    Z7, Z11, Z11
+	VSQRTPS   Z11, Z11
+	VMULPS    Z6, Z10, Z10
+	VADDPS    Z8, Z11, Z11
+	VDIVPS    Z11, Z10, Z10
+	VMOVUPS   (AX)(DI*1), Z11
+	VMULPS    Z1, Z11, Z12
+	VADDPS    Z12, Z10, Z10
+	VMULPS    Z0, Z10, Z10
+	VSUBPS    Z10, Z11, Z10
+	VPANDD    constants<>+1216(SB), Z10, Z11
+	VCMPPS    $0x15, constants<>+960(SB), Z11, K1
+	VMOVAPS.Z Z10, K1, Z10
+	VMOVUPS   Z10, (AX)(DI*1)
+	ADDQ      $0x40, DI
+	SUBQ      $0x10, SI
+	JGE       loop13
+
+rest13:
+	ADDQ      $0x10, SI
+	JZ        done13
+	MOVL      $-1, R8
+	BZHIL     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (BX)(DI*1), K1, Z10
+	VMULPS    Z9, Z10, Z9
+	VMOVUPS.Z (DX)(DI*1), K1, Z10
+	VMULPS    Z3, Z10, Z3
+	VMULPS    Z9, Z9, Z10
+	VMULPS    Z5, Z10, Z5
+	VADDPS    Z5, Z3, Z3
+	VPANDD    constants<>+1216(SB), Z3, Z5
+	VCMPPS    $0x15, constants<>+960(SB), Z5, K2
+	VMOVAPS.Z Z3, K2, Z3
+	VMOVUPS   Z3, K1, (DX)(DI*1)
+	VMOVUPS.Z (CX)(DI*1), K1, Z5
+	VMULPS    Z2, Z5, Z2
+	VMULPS    Z4, Z9, Z4
+	VADDPS    Z4, Z2, Z2
+	VPANDD    constants<>+1216(SB), Z2, Z4
+	VCMPPS    $0x15, constants<>+960(SB), Z4, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z2, K1, (CX)(DI*1)
+	VMULPS    Z7, Z3, Z3
+	VSQRTPS   Z3, Z3
+	VMULPS    Z6, Z2, Z2
+	VADDPS    Z8, Z3, Z3
+	VDIVPS    Z3, Z2, Z2
+	VMOVUPS.Z (AX)(DI*1), K1, Z3
+	VMULPS    Z1, Z3, Z1
+	VADDPS    Z1, Z2, Z1
+	VMULPS    Z0, Z1, Z0
+	VSUBPS    Z0, Z3, Z0
+	VPANDD    constants<>+1216(SB), Z0, Z1
+	VCMPPS    $0x15, constants<>+960(SB), Z1, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*1)
+
+done13:
+	VZEROUPPER
+	RET
+
+// func addAVX512(sum []float32, x []float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addAVX512(SB), NOSPLIT, $0-48
+	MOVQ sum_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ x_len+32(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JLT  rest14
+
+loop14:
+	VMOVUPS (AX)(BX*1), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(BX*1)
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, DX
+	JGE     loop14
+
+rest14:
+	ADDQ      $0x10, DX
+	JZ        done14
+	MOVL      $-1, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (AX)(BX*1), K1, Z0
+	VMOVUPS.Z (CX)(BX*1), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*1)
+
+done14:
+	VZEROUPPER
+	RET
+
+// func transposeBlocks(out *float32, ldout int, x *float32, ldx int, blocks int)
+// Requires: AVX
+TEXT ·transposeBlocks(SB), NOSPLIT, $0-40
+	MOVQ out+0(FP), AX
+	MOVQ ldout+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ ldx+24(FP), BX
+	MOVQ blocks+32(FP), SI
+	LEAQ (DX)(BX*4), DI
+	LEAQ (BX)(BX*2), R8
+	LEAQ (CX)(CX*2), R9
+
+block:
+	VMOVUPS     (DX), X0
+	VINSERTF128 $0x01, (DI), Y0, Y0
+	VMOVUPS     (DX)(BX*1), X1
+	VINSERTF128 $0x01, (DI)(BX*1), Y1, Y1
+	VMOVUPS     (DX)(BX*2), X2
+	VINSERTF128 $0x01, (DI)(BX*2), Y2, Y2
+	VMOVUPS     (DX)(R8*1), X3
+	VINSERTF128 $0x01, (DI)(R8*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y8
+	VUNPCKHPD   Y6, Y4, Y4
+	VUNPCKLPD   Y7, Y5, Y6
+	VUNPCKHPD   Y7, Y5, Y5
+	VMOVUPS     16(DX), X9
+	VINSERTF128 $0x01, 16(DI), Y9, Y9
+	VMOVUPS     16(DX)(BX*1), X10
+	VINSERTF128 $0x01, 16(DI)(BX*1), Y10, Y10
+	VMOVUPS     16(DX)(BX*2), X11
+	VINSERTF128 $0x01, 16(DI)(BX*2), Y11, Y11
+	VMOVUPS     16(DX)(R8*1), X12
+	VINSERTF128 $0x01, 16(DI)(R8*1), Y12, Y12
+	VUNPCKLPS   Y10, Y9, Y7
+	VUNPCKHPS   Y10, Y9, Y13
+	VUNPCKLPS   Y12, Y11, Y14
+	VUNPCKHPS   Y12, Y11, Y15
+	VUNPCKLPD   Y14, Y7, Y16
+	VUNPCKHPD   Y14, Y7, Y7
+	VUNPCKLPD   Y15, Y13, Y14
+	VUNPCKHPD   Y15, Y13, Y13
+	VMOVUPS     Y8, (AX)
+	VMOVUPS     Y4, (AX)(CX*1)
+	VMOVUPS     Y6, (AX)(CX*2)
+	VMOVUPS     Y5, (AX)(R9*1)
+	LEAQ        (AX)(CX*4), AX
+	VMOVUPS     Y16, (AX)
+	VMOVUPS     Y7, (AX)(CX*1)
+	VMOVUPS     Y14, (AX)(CX*2)
+	VMOVUPS     Y13, (AX)(R9*1)
+	LEAQ        (AX)(CX*4), AX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, DI
+	DECQ        SI
+	JNZ         block
 	VZEROUPPER
 	RET

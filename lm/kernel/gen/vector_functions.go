@@ -1,0 +1,299 @@
+package main
+
+import (
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+func (v *vector) reductions() {
+	v.begin("sum", "func(x []float32) float32", "is Sum.")
+	x, n, l := v.slice("x"), v.length("x"), v.partials(v.number(0))
+	v.row(n, func(t turn) { v.VADDPS(t.from(x), l[t.part], l[t.part]) })
+	v.give(v.tree(l, v.VADDPS))
+
+	v.begin("dot", "func(x, y []float32) float32", "is Dot.")
+	x, y, n, l := v.slice("x"), v.slice("y"), v.length("x"), v.partials(v.number(0))
+	v.row(n, func(t turn) { v.VADDPS(v.mul(t.from(x), t.from(y)), l[t.part], l[t.part]) })
+	v.give(v.tree(l, v.VADDPS))
+
+	v.begin("max", "func(x []float32) float32", "is Max: the second operand is what VMAXPS takes where one is not a number.")
+	low := v.number(math.Inf(-1))
+	x, n, l = v.slice("x"), v.length("x"), v.partials(low)
+	v.row(n, func(t turn) { v.VMAXPS(l[t.part], t.within(t.from(x), low), l[t.part]) })
+	m := v.tree(l, v.VMAXPS)
+	v.VADDSS(v.number(0), m, m)
+	v.give(m)
+}
+
+// exponential emits the twin of the loop of Exp, with the sum of what it stores. The constants are those of exp.go.
+func (v *vector) exponential() {
+	v.begin("exp", "func(out, x []float32, scale, shift float32) float32", "is Exp and the Sum of what it stores.")
+	out, x, n, l := v.slice("out"), v.slice("x"), v.length("x"), v.partials(v.number(0))
+	scale, shift := v.scalar("scale"), v.scalar("shift")
+	v.row(n, func(t turn) {
+		p := v.exp(v.sub(v.mul(t.from(x), scale), shift))
+		t.to(out, p)
+		v.VADDPS(t.within(p, v.number(0)), l[t.part], l[t.part])
+	})
+	v.give(v.tree(l, v.VADDPS))
+}
+
+// exp returns e^x.
+func (v *vector) exp(x reg.VecVirtual) reg.VecVirtual {
+	const round = 12582912
+	t := v.add(v.mul(x, v.number(0x1.715476p+0)), v.number(round))
+	n := v.sub(t, v.number(round))
+	r := v.sub(x, v.mul(n, v.number(0x1.63p-1)))
+	r = v.sub(r, v.mul(n, v.number(-0x1.bd0106p-13)))
+	p := v.mul(r, v.number(0.001392617949))
+	for i, c := range []float64{0.00836317418, 0.04166655462, 0.1666657702, 0.5} {
+		if i > 0 {
+			p = v.mul(p, r)
+		}
+		p = v.add(p, v.number(c))
+	}
+	p = v.add(v.mul(p, v.mul(r, r)), r)
+	p = v.add(p, v.number(1))
+	power := v.register()
+	v.VPSUBD(v.word(0x4b400000-127), t, power)
+	v.VPSLLD(Imm(23), power, power)
+	p = v.mul(p, power)
+	p = v.where(p, p, notLess, v.number(0x1p-100))
+	p = v.where(p, x, notLess, v.number(-69.5))
+	infinity := v.number(math.Inf(1))
+	if v.wide() {
+		k := v.K()
+		v.VCMPPS(U8(greater), v.number(88), x, k)
+		v.VMOVUPS(infinity, k, p)
+	} else {
+		over := v.register()
+		v.VCMPPS(U8(greater), v.number(88), x, over)
+		v.VBLENDVPS(over, infinity, p, p)
+	}
+	return p
+}
+
+func (v *vector) softmax() {
+	v.begin("scaleFlush", "func(x []float32, first, second float32)", "is scaleFlush.")
+	x, n, first, second := v.slice("x"), v.length("x"), v.scalar("first"), v.scalar("second")
+	v.row(n, func(t turn) { t.to(x, v.flush(v.mul(v.flush(v.mul(t.from(x), first)), second))) })
+	v.end()
+
+	v.begin("softmaxGradient", "func(d, p []float32, mean, scale float32)", "is the loop of softmaxBackward.")
+	d, p, n, mean, scale := v.slice("d"), v.slice("p"), v.length("p"), v.scalar("mean"), v.scalar("scale")
+	v.row(n, func(t turn) { t.to(d, v.flush(v.mul(v.mul(v.sub(t.from(d), mean), t.from(p)), scale))) })
+	v.end()
+}
+
+func (v *vector) norm() {
+	v.begin("normalize", "func(out, x, gain []float32, rstd float32)", "is the loop of RMSNorm over a row.")
+	out, x, gain, n, rstd := v.slice("out"), v.slice("x"), v.slice("gain"), v.length("gain"), v.scalar("rstd")
+	v.row(n, func(t turn) { t.to(out, v.mul(v.mul(t.from(x), rstd), t.from(gain))) })
+	v.end()
+
+	v.begin("normDot", "func(dy, x, gain []float32, rstd float32) float32", "is the Dot of RMSNormBackward.")
+	dy, x, gain, n, rstd := v.slice("dy"), v.slice("x"), v.slice("gain"), v.length("gain"), v.scalar("rstd")
+	l := v.partials(v.number(0))
+	v.row(n, func(t turn) {
+		product := v.mul(v.mul(t.from(dy), t.from(gain)), v.mul(t.from(x), rstd))
+		v.VADDPS(t.within(product, v.number(0)), l[t.part], l[t.part])
+	})
+	v.give(v.tree(l, v.VADDPS))
+
+	v.begin("normGradient", "func(dx, dy, x, gain []float32, rstd, mean float32)", "is the last loop of RMSNormBackward over a row.")
+	dx, dy, x, gain, n, rstd := v.slice("dx"), v.slice("dy"), v.slice("x"), v.slice("gain"), v.length("gain"), v.scalar("rstd")
+	mean := v.scalar("mean")
+	v.row(n, func(t turn) {
+		d := v.sub(v.mul(t.from(dy), t.from(gain)), v.mul(v.mul(t.from(x), rstd), mean))
+		t.to(dx, v.add(t.from(dx), v.mul(d, rstd)))
+	})
+	v.end()
+
+	v.gainSums()
+}
+
+// gainSums emits RMSNormGain for a multiple of 16 columns, 16 at a time: their float64 sums stay in registers while the rows go by.
+func (v *vector) gainSums() {
+	v.begin("gainSums", "func(sum []float64, dy, x *float32, rstd []float32, width int)",
+		"is RMSNormGain for a multiple of 16 columns, whose first row starts at dy and x.")
+	half := v.XMM // as many elements as a register holds in float64
+	if v.wide() {
+		half = v.YMM
+	}
+	sum, columns := v.slice("sum"), v.length("sum")
+	dy, x := v.Load(v.Param("dy"), v.GP64()), v.Load(v.Param("x"), v.GP64())
+	rstd, rows, width := v.slice("rstd"), v.length("rstd"), v.Load(v.Param("width"), v.GP64())
+	v.SHLQ(Imm(2), width)
+	v.Label("columns")
+	var sums []reg.VecVirtual
+	for i := range 2 * v.parts() {
+		s := v.register()
+		v.VMOVUPD(Mem{Base: sum, Disp: i * v.size}, s)
+		sums = append(sums, s)
+	}
+	at, i := v.GP64(), v.GP64()
+	v.XORQ(at, at)
+	v.XORQ(i, i)
+	v.JMP(LabelRef("next"))
+	v.Label("rows")
+	r := half()
+	v.VBROADCASTSS(Mem{Base: rstd, Index: i, Scale: 4}, r)
+	for j, s := range sums {
+		h, a, b := half(), v.register(), v.register()
+		v.VMULPS(Mem{Base: x, Index: at, Scale: 1, Disp: j * v.size / 2}, r, h)
+		v.VCVTPS2PD(h, a)
+		v.VCVTPS2PD(Mem{Base: dy, Index: at, Scale: 1, Disp: j * v.size / 2}, b)
+		v.VMULPD(a, b, a)
+		v.VADDPD(a, s, s)
+	}
+	v.ADDQ(width, at)
+	v.INCQ(i)
+	v.Label("next")
+	v.CMPQ(i, rows)
+	v.JLT(LabelRef("rows"))
+	for i, s := range sums {
+		v.VMOVUPD(s, Mem{Base: sum, Disp: i * v.size})
+	}
+	v.ADDQ(Imm(8*16), sum)
+	v.ADDQ(Imm(4*16), dy)
+	v.ADDQ(Imm(4*16), x)
+	v.SUBQ(Imm(16), columns)
+	v.JNZ(LabelRef("columns"))
+	v.end()
+}
+
+func (v *vector) rotation() {
+	v.begin("rotate", "func(x, cos, sin []float32, direction float32)",
+		"turns the heads of the row x, which is not empty: see Rotate. direction is -1 to turn back: the products with the negated sine are the negated products.")
+	first, left, cos, sin, half := v.slice("x"), v.length("x"), v.slice("cos"), v.slice("sin"), v.length("cos")
+	direction, second := v.scalar("direction"), v.GP64()
+	v.Label("heads")
+	v.LEAQ(Mem{Base: first, Index: half, Scale: 4}, second)
+	v.row(half, func(t turn) {
+		a, b, c, s := t.from(first), t.from(second), t.from(cos), v.mul(t.from(sin), direction)
+		t.to(first, v.sub(v.mul(a, c), v.mul(b, s)))
+		t.to(second, v.add(v.mul(b, c), v.mul(a, s)))
+	})
+	v.LEAQ(Mem{Base: second, Index: half, Scale: 4}, first)
+	v.SUBQ(half, left)
+	v.SUBQ(half, left)
+	v.JNZ(LabelRef("heads"))
+	v.end()
+}
+
+func (v *vector) swiglu() {
+	v.begin("swiglu", "func(out, sigmoid, gate, up []float32)", "is SwiGLU.")
+	out, sigmoid, gate, up, n := v.slice("out"), v.slice("sigmoid"), v.slice("gate"), v.slice("up"), v.length("gate")
+	v.row(n, func(t turn) {
+		g, one := t.from(gate), v.load(v.number(1))
+		e := v.exp(v.sub(v.mul(g, v.number(-1)), v.number(0)))
+		s := v.flush(v.div(one, v.add(one, e)))
+		t.to(sigmoid, s)
+		t.to(out, v.mul(v.mul(g, s), t.from(up)))
+	})
+	v.end()
+
+	v.begin("swigluBackward", "func(gate, up, sigmoid, dout []float32)", "is SwiGLUBackward.")
+	gate, up, sigmoid, dout, n := v.slice("gate"), v.slice("up"), v.slice("sigmoid"), v.slice("dout"), v.length("gate")
+	v.row(n, func(t turn) {
+		s, g, u, d, one := t.from(sigmoid), t.from(gate), t.from(up), t.from(dout), v.load(v.number(1))
+		silu := v.mul(g, s)
+		t.to(sigmoid, v.mul(silu, u))
+		t.to(up, v.mul(d, silu))
+		t.to(gate, v.mul(v.mul(d, u), v.mul(s, v.add(v.mul(g, v.sub(one, s)), one))))
+	})
+	v.end()
+}
+
+// adamw emits AdamW.Step. Its constants come in the order of the struct's fields.
+func (v *vector) adamw() {
+	v.begin("adamw", "func(w, m, v, g []float32, c *[10]float32)", "is AdamW.Step, with the fields of AdamW in c, in their order.")
+	w, m, second, g, n := v.slice("w"), v.slice("m"), v.slice("v"), v.slice("g"), v.length("w")
+	c := v.Load(v.Param("c"), v.GP64())
+	var field [10]reg.VecVirtual
+	for i := range field {
+		field[i] = v.broadcast(Mem{Base: c, Disp: 4 * i})
+	}
+	rate, decay, beta1, beta2, rest1, rest2, unbias1, unbias2, eps, scale := field[0], field[1], field[2], field[3], field[4], field[5], field[6], field[7], field[8], field[9]
+	v.row(n, func(t turn) {
+		d := v.mul(t.from(g), scale)
+		q := v.flush(v.add(v.mul(t.from(second), beta2), v.mul(v.mul(d, d), rest2)))
+		t.to(second, q)
+		p := v.flush(v.add(v.mul(t.from(m), beta1), v.mul(d, rest1)))
+		t.to(m, p)
+		root := v.mul(q, unbias2)
+		v.VSQRTPS(root, root)
+		u := v.div(v.mul(p, unbias1), v.add(root, eps))
+		x := t.from(w)
+		t.to(w, v.flush(v.sub(x, v.mul(v.add(u, v.mul(x, decay)), rate))))
+	})
+	v.end()
+}
+
+func (v *vector) addition() {
+	v.begin("add", "func(sum, x []float32)", "adds x to sum.")
+	sum, x, n := v.slice("sum"), v.slice("x"), v.length("x")
+	v.row(n, func(t turn) { t.to(sum, v.add(t.from(sum), t.from(x))) })
+	v.end()
+}
+
+// transpose emits the transposition of blocks of 8 by 8.
+func transpose(c *Context) {
+	begin(c, "transposeBlocks", "func(out *float32, ldout int, x *float32, ldx, blocks int)",
+		"transposeBlocks transposes 8 rows of x of 8·blocks columns, one block or more. Distances between rows are in bytes.")
+	out, ldout := c.Load(c.Param("out"), c.GP64()), c.Load(c.Param("ldout"), c.GP64())
+	x, ldx, blocks := c.Load(c.Param("x"), c.GP64()), c.Load(c.Param("ldx"), c.GP64()), c.Load(c.Param("blocks"), c.GP64())
+	lower := c.GP64()
+	c.LEAQ(Mem{Base: x, Index: ldx, Scale: 4}, lower)
+	x3, out3 := c.GP64(), c.GP64() // three rows
+	c.LEAQ(Mem{Base: ldx, Index: ldx, Scale: 2}, x3)
+	c.LEAQ(Mem{Base: ldout, Index: ldout, Scale: 2}, out3)
+	row := func(base, stride, three reg.Register, i, disp int) Mem {
+		switch i {
+		case 0:
+			return Mem{Base: base, Disp: disp}
+		case 3:
+			return Mem{Base: base, Index: three, Scale: 1, Disp: disp}
+		default:
+			return Mem{Base: base, Index: stride, Scale: uint8(i), Disp: disp}
+		}
+	}
+	c.Label("block")
+	var columns [8]reg.VecVirtual // four elements of rows r and r+4
+	for half := range 2 {
+		var r [4]reg.VecVirtual
+		for i := range r {
+			r[i] = c.YMM()
+			c.VMOVUPS(row(x, ldx, x3, i, 16*half), r[i].AsX())
+			c.VINSERTF128(U8(1), row(lower, ldx, x3, i, 16*half), r[i], r[i])
+		}
+		a, b, d, e := c.YMM(), c.YMM(), c.YMM(), c.YMM()
+		c.VUNPCKLPS(r[1], r[0], a)
+		c.VUNPCKHPS(r[1], r[0], b)
+		c.VUNPCKLPS(r[3], r[2], d)
+		c.VUNPCKHPS(r[3], r[2], e)
+		for i, pair := range [4][2]reg.VecVirtual{{a, d}, {a, d}, {b, e}, {b, e}} {
+			columns[4*half+i] = c.YMM()
+			if i%2 == 0 {
+				c.VUNPCKLPD(pair[1], pair[0], columns[4*half+i])
+			} else {
+				c.VUNPCKHPD(pair[1], pair[0], columns[4*half+i])
+			}
+		}
+	}
+	for i, column := range columns {
+		c.VMOVUPS(column, row(out, ldout, out3, i%4, 0))
+		if i%4 == 3 {
+			c.LEAQ(Mem{Base: out, Index: ldout, Scale: 4}, out)
+		}
+	}
+	c.ADDQ(Imm(32), x)
+	c.ADDQ(Imm(32), lower)
+	c.DECQ(blocks)
+	c.JNZ(LabelRef("block"))
+	c.VZEROUPPER()
+	c.RET()
+}
