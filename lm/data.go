@@ -3,6 +3,7 @@ package lm
 import (
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // Source gives the batch of every step, counted from 0: a function of the source's seed and the step alone. Epochs tells how often the data
@@ -31,7 +32,8 @@ func (s Stream[T]) Copy(to []int32, from int) {
 	}
 }
 
-// order tells which of n items slot i of a training reads: every pass a permutation of its own.
+// order tells which of n items slot i of a training reads, where step s reads the slots batch·s, …, batch·s+batch-1: every pass over the items
+// is a permutation of its own, drawn by (seed, pass). So trainings of one seed read the same items in the same order, whatever their batches.
 type order struct {
 	n    int
 	seed int64
@@ -41,7 +43,7 @@ type order struct {
 
 func (o *order) item(slot int) int {
 	if pass := slot / o.n; pass != o.pass || o.draw == (draws{}) {
-		o.pass, o.draw = pass, newDraws(o.seed, fmt.Sprint("order of pass ", pass))
+		o.pass, o.draw = pass, newDraws(o.seed, string(strconv.AppendInt([]byte("order of pass "), int64(pass), 10)))
 	}
 	return o.draw.permute(o.n, slot%o.n)
 }
@@ -116,8 +118,8 @@ type Example struct{ Prompt, Response []int32 }
 // Examples is a source of supervised examples: each is a sequence from position 0, with loss on the tokens of the response alone.
 type Examples struct {
 	examples []Example
-	batch    int
 	order    order
+	chosen   []Example // of a batch
 }
 
 // NewExamples returns a source of batches of that many examples, in an order drawn by seed, padded to the longest of the batch. Prompts and
@@ -137,7 +139,7 @@ func NewExamples(examples []Example, context, batch int, seed int64) (*Examples,
 			return nil, fmt.Errorf("example %d has %d tokens, a context of %d holds at most %d", i, n, context, context+1)
 		}
 	}
-	return &Examples{examples: examples, batch: batch, order: order{n: len(examples), seed: seed}}, nil
+	return &Examples{examples: examples, order: order{n: len(examples), seed: seed}, chosen: make([]Example, batch)}, nil
 }
 
 // Count returns the number of examples.
@@ -145,16 +147,15 @@ func (e *Examples) Count() int { return len(e.examples) }
 
 // Batch implements Source.
 func (e *Examples) Batch(step int, into *Batch) {
-	chosen := make([]Example, e.batch)
-	for i := range chosen {
-		chosen[i] = e.examples[e.order.item(step*e.batch+i)]
+	for i := range e.chosen {
+		e.chosen[i] = e.examples[e.order.item(step*len(e.chosen)+i)]
 	}
-	fillExamples(chosen, into)
+	fillExamples(e.chosen, into)
 }
 
 // Epochs implements Source.
 func (e *Examples) Epochs(steps int) float64 {
-	return float64(steps) * float64(e.batch) / float64(len(e.examples))
+	return float64(steps) * float64(len(e.chosen)) / float64(len(e.examples))
 }
 
 // fillExamples pads with token 0, whose positions have no target; attention is causal, so nothing before them sees them.

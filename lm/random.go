@@ -14,7 +14,7 @@ type draws struct{ a, b uint64 }
 
 // newDraws keys a generator by a seed and a purpose.
 func newDraws(seed int64, purpose string) draws {
-	h := sha256.Sum256(append(binary.LittleEndian.AppendUint64(nil, uint64(seed)), purpose...))
+	h := sha256.Sum256(append(binary.LittleEndian.AppendUint64(make([]byte, 0, 64), uint64(seed)), purpose...))
 	return draws{binary.LittleEndian.Uint64(h[:]), binary.LittleEndian.Uint64(h[8:])}
 }
 

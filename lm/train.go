@@ -84,21 +84,26 @@ type Trainer struct {
 	state     State
 	gradients *gradients
 	batch     Batch
-	squares   []float64 // by row of the parameters
 
 	pieces  []piece
+	squares []float64    // by row of the parameters
 	adamw   kernel.AdamW // the step's constants
-	update  func(_ *kernel.Scratch, item int)
-	overrun atomic.Bool // an update came to numbers that are not finite
+	overrun atomic.Bool  // an update came to numbers that are not finite
+
+	update, squareGradients, squareWeights work // methods, bound once: steps allocate nothing
 }
 
-// piece is a part of a parameter and of what belongs to it, that one item of work updates.
+// work does one item.
+type work = func(s *kernel.Scratch, item int)
+
+// piece is some rows of a parameter and of what belongs to it: an item of work.
 type piece struct {
 	w, m, v, g []float32
+	squares    []float64 // by row
 	decays     bool
 }
 
-// pieceElements is the size of a piece: its tensors stay in a core's cache together.
+// pieceElements is the number of elements of a piece, if a row has no more: its tensors stay in a core's cache together.
 const pieceElements = 1 << 13
 
 // NewTrainer returns a training that stands before its first step. The net, whose weights must be finite, goes on using the cores of t.Cores.
@@ -123,15 +128,33 @@ func NewTrainer(n *Net, t Training) (*Trainer, error) {
 		training: t, net: n, gradients: n.newGradients(),
 		state: State{Beta1Power: 1, Beta2Power: 1, Weights: n.Parameters(), M: zeros(n.shapes), V: zeros(n.shapes)},
 	}
-	for i, shape := range n.shapes {
+	r.cut()
+	r.update = r.updatePiece
+	r.squareGradients = func(_ *kernel.Scratch, item int) { kernel.RowSquares(r.pieces[item].squares, r.pieces[item].g) }
+	r.squareWeights = func(_ *kernel.Scratch, item int) { kernel.RowSquares(r.pieces[item].squares, r.pieces[item].w) }
+	return r, nil
+}
+
+// cut makes the pieces, in the order of the parameters and their rows.
+func (r *Trainer) cut() {
+	rows := func(s Shape) int { return s.size() / s.Dims[len(s.Dims)-1] }
+	total := 0
+	for _, shape := range r.net.shapes {
+		total += rows(shape)
+	}
+	r.squares = make([]float64, total)
+	squares := r.squares
+	for i, shape := range r.net.shapes {
 		w, m, v, g := r.state.Weights[i].data(), r.state.M[i].data(), r.state.V[i].data(), r.gradients.tensors[i].data()
-		for c := range kernel.Chunks(len(w), pieceElements) {
-			from, to := kernel.Chunk(c, len(w), pieceElements)
-			r.pieces = append(r.pieces, piece{w[from:to], m[from:to], v[from:to], g[from:to], t.Optimizer.decays(shape)})
+		width := len(w) / rows(shape)
+		each := max(1, pieceElements/width)
+		for c := range kernel.Chunks(rows(shape), each) {
+			from, to := kernel.Chunk(c, rows(shape), each)
+			p := piece{squares: squares[:to-from], decays: r.training.Optimizer.decays(shape)}
+			p.w, p.m, p.v, p.g = part(w, width, from, to), part(m, width, from, to), part(v, width, from, to), part(g, width, from, to)
+			r.pieces, squares = append(r.pieces, p), squares[to-from:]
 		}
 	}
-	r.update = r.updatePiece
-	return r, nil
 }
 
 // Run trains on until so many steps are done in all. The result does not depend on the number of cores, nor on where runs end. It stops before
@@ -173,7 +196,8 @@ func (r *Trainer) Run(ctx context.Context, until int) error {
 // State returns the live state. What it points to changes with the next step.
 func (r *Trainer) State() *State { return &r.state }
 
-// Measure returns a row as of now, evaluated if there is validation. What the training goes on with does not change.
+// Measure returns a row as of now, evaluated if there is validation. What the training goes on with does not change. Beside a *DivergedError,
+// where the validation loss is not finite, the row is whole but for that.
 func (r *Trainer) Measure() (Row, error) { return r.row(len(r.training.Validation) > 0) }
 
 // Restore copies a state into the training, which then goes on as the one that had it. The configuration must be that training's, except for
@@ -241,7 +265,7 @@ func (r *Trainer) step() (loss float64, err error) {
 	g.reset()
 	sum := n.accumulate(g, &r.batch, t.MicroBatch, targets, t.ZLoss)
 	n.finish(g)
-	norm := r.norm(g.tensors)
+	norm := r.norm(r.squareGradients)
 	if !isFinite(sum) || !isFinite(norm) {
 		where := "loss"
 		if name := unfinite(g.tensors); name != "" {
@@ -299,40 +323,33 @@ func (r *Trainer) overran() error {
 	return r.diverged(r.state.Step+1, name)
 }
 
-// norm returns the Euclidean norm over all tensors: float64 sums by row, then over rows in order.
-func (r *Trainer) norm(tensors []Parameter) float64 {
+// norm returns the Euclidean norm of all that square squares: float64 sums by row, then over rows in order.
+func (r *Trainer) norm(square work) float64 {
+	r.net.workers.Each(len(r.pieces), square)
 	var sum float64
-	for i, t := range tensors {
-		rows := 1
-		if d := r.net.shapes[i].Dims; len(d) > 1 {
-			rows = d[0]
-		}
-		if len(r.squares) < rows {
-			r.squares = make([]float64, rows)
-		}
-		kernel.RowSquares(r.squares[:rows], t.data())
-		for _, v := range r.squares[:rows] {
-			sum += v
-		}
+	for _, v := range r.squares {
+		sum += v
 	}
 	return math.Sqrt(sum)
 }
 
-// row returns a row as of now.
+// row returns a row as of now; one that is not evaluated beside a *DivergedError where the validation loss is not finite.
 func (r *Trainer) row(evaluate bool) (Row, error) {
 	s := &r.state
 	row := Row{
 		Step: s.Step, Tokens: s.Tokens, Epochs: r.training.Data.Epochs(s.Step),
-		TrainLoss: s.LossSum / float64(s.LossCount), ValidationLoss: math.NaN(), Evaluated: evaluate,
-		GradientNorm: s.GradientNorm, WeightNorm: r.norm(s.Weights),
+		TrainLoss: s.LossSum / float64(s.LossCount), ValidationLoss: math.NaN(),
+		GradientNorm: s.GradientNorm, WeightNorm: r.norm(r.squareWeights),
 	}
 	if s.Step > 0 {
 		row.LearningRate = r.rate(s.Step - 1)
 	}
 	if evaluate {
-		if row.ValidationLoss = r.net.MeanLoss(r.training.Validation); !isFinite(row.ValidationLoss) {
-			return Row{}, r.diverged(s.Step, "validation loss")
+		loss := r.net.MeanLoss(r.training.Validation)
+		if !isFinite(loss) {
+			return row, r.diverged(s.Step, "validation loss")
 		}
+		row.ValidationLoss, row.Evaluated = loss, true
 	}
 	return row, nil
 }
