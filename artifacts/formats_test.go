@@ -246,7 +246,7 @@ func TestTokensAreEqualBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{idsFile, vocabularyFile} {
+	for _, name := range []string{idsFile, VocabularyFile} {
 		if !bytes.Equal(read(t, filepath.Join(a, name)), read(t, filepath.Join(b, name))) {
 			t.Errorf("two writings of %s differ", name)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 )
 
-// idsFile is the file of a "tokens" artifact that holds its ids; its vocabulary is vocabularyFile.
+// idsFile is the file of a "tokens" artifact that holds its ids; its vocabulary is VocabularyFile.
 const idsFile = "ids.arrow"
 
 // maxSmall is the largest vocabulary whose ids fit 16 bits.
@@ -38,7 +38,7 @@ func WriteTokens(dir string, ids []uint32, vocabulary []Merge) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	if err := WriteVocabulary(filepath.Join(dir, vocabularyFile), vocabulary); err != nil {
+	if err := WriteVocabulary(filepath.Join(dir, VocabularyFile), vocabulary); err != nil {
 		return err
 	}
 	bytes := arrow.Uint32Traits.CastToBytes(ids)
@@ -67,7 +67,7 @@ func idsSchema(size int) *arrow.Schema {
 
 // OpenTokens opens the "tokens" artifact in the folder dir.
 func OpenTokens(dir string) (*Tokens, error) {
-	vocabulary, err := ReadVocabulary(filepath.Join(dir, vocabularyFile))
+	vocabulary, err := ReadVocabulary(filepath.Join(dir, VocabularyFile))
 	if err != nil {
 		return nil, err
 	}

@@ -8,10 +8,11 @@ type TrainingRow struct {
 	Tokens         int64    `parquet:"tokens"`          // seen so far
 	Epochs         float64  `parquet:"epochs"`          // tokens seen / distinct tokens
 	LearningRate   float64  `parquet:"learning_rate"`   // of the last step
-	TrainLoss      float64  `parquet:"train_loss"`      // nats a token, mean over the steps since the row before
+	TrainLoss      *float64 `parquet:"train_loss"`      // nats a token, mean since the last regular row; null before the first step
 	ValidationLoss *float64 `parquet:"validation_loss"` // nats a token; null where it was not evaluated
 	GradientNorm   float64  `parquet:"gradient_norm"`   // over all parameters, before clipping, of the last step
 	WeightNorm     float64  `parquet:"weight_norm"`     // over all parameters, after the last step
+	DivergedAt     *int64   `parquet:"diverged_at"`     // in the last row of a training that diverged: the step whose numbers were not finite
 }
 
 // WriteTraining writes the metrics of a training. All numbers must be finite.
@@ -23,7 +24,7 @@ func WriteTraining(path string, rows []TrainingRow) error {
 		}{
 			{"epochs", &r.Epochs},
 			{"learning_rate", &r.LearningRate},
-			{"train_loss", &r.TrainLoss},
+			{"train_loss", r.TrainLoss},
 			{"validation_loss", r.ValidationLoss},
 			{"gradient_norm", &r.GradientNorm},
 			{"weight_norm", &r.WeightNorm},

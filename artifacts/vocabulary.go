@@ -66,6 +66,12 @@ func ReadVocabulary(path string) ([]Merge, error) {
 	return merges, nil
 }
 
+// ReadVocabularySize returns the number of ids of a "vocabulary" artifact.
+func ReadVocabularySize(path string) (int, error) {
+	merges, err := ReadVocabulary(path)
+	return alphabet + len(merges), err
+}
+
 // Spell returns the bytes of every token of a vocabulary: the 256 bytes, then one a merge.
 func Spell(merges []Merge) [][]byte {
 	tokens := make([][]byte, alphabet, alphabet+len(merges))

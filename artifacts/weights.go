@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -17,8 +18,8 @@ import (
 
 // Files of a "weights" artifact, which is a folder, beside one Arrow file a save point.
 const (
-	modelFile      = "model.json"
-	vocabularyFile = "vocabulary.parquet" // also of "tokens"
+	ModelFile      = "model.json"
+	VocabularyFile = "vocabulary.parquet" // also of "tokens"
 	savesFile      = "saves.parquet"
 )
 
@@ -66,7 +67,7 @@ func CreateWeights(dir string, m Model, vocabulary []Merge) (*WeightsWriter, err
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, modelFile)
+	path := filepath.Join(dir, ModelFile)
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return nil, at(path, err)
@@ -74,7 +75,7 @@ func CreateWeights(dir string, m Model, vocabulary []Merge) (*WeightsWriter, err
 	if err := os.WriteFile(path, append(text, '\n'), 0o666); err != nil {
 		return nil, err
 	}
-	if err := WriteVocabulary(filepath.Join(dir, vocabularyFile), vocabulary); err != nil {
+	if err := WriteVocabulary(filepath.Join(dir, VocabularyFile), vocabulary); err != nil {
 		return nil, err
 	}
 	return &WeightsWriter{dir: dir}, nil
@@ -87,6 +88,11 @@ func (w *WeightsWriter) Save(s Save, parameters []Parameter) error {
 	if err != nil {
 		return err
 	}
+	return WriteParameters(path, parameters)
+}
+
+// WriteParameters writes tensors to a file as a save point has them. Values must be finite.
+func WriteParameters(path string, parameters []Parameter) error {
 	return writeArrow(path, weightsSchema, func(put func(arrow.Record) error) error {
 		for _, p := range parameters {
 			if err := p.check(); err != nil {
@@ -98,6 +104,42 @@ func (w *WeightsWriter) Save(s Save, parameters []Parameter) error {
 		}
 		return nil
 	})
+}
+
+// Hand puts the save points so far into the folder dir, which it makes: their list, and their files by second names, or
+// copied where the file system has none.
+func (w *WeightsWriter) Hand(dir string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	for _, s := range w.saves {
+		if err := linkFile(filepath.Join(dir, s.File), filepath.Join(w.dir, s.File)); err != nil {
+			return err
+		}
+	}
+	return WriteRows(filepath.Join(dir, savesFile), w.saves)
+}
+
+// Handed lists the save points that Hand put into the folder dir.
+func Handed(dir string) ([]Save, error) { return ReadRows[Save](filepath.Join(dir, savesFile)) }
+
+// Adopt begins with save points that Hand put into the folder dir.
+func (w *WeightsWriter) Adopt(dir string, saves []Save) error {
+	for _, s := range saves {
+		path, err := w.add(s)
+		if err != nil {
+			return err
+		}
+		if err := linkFile(path, filepath.Join(dir, filepath.Base(path))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Has tells whether there is a save point of a step.
+func (w *WeightsWriter) Has(step int64) bool {
+	return slices.ContainsFunc(w.saves, func(s Save) bool { return s.Step == step })
 }
 
 // Copy adds a save point of another artifact, byte for byte.
@@ -195,18 +237,13 @@ type Weights struct {
 
 // OpenWeights reads what the folder dir says of its model and its save points, but none of their values.
 func OpenWeights(dir string) (*Weights, error) {
-	w := &Weights{dir: dir}
-	path := filepath.Join(dir, modelFile)
-	text, err := os.ReadFile(path)
+	path := filepath.Join(dir, ModelFile)
+	model, err := ReadModel(path)
 	if err != nil {
 		return nil, err
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&w.Model); err != nil {
-		return nil, at(path, err)
-	}
-	if w.Vocabulary, err = ReadVocabulary(filepath.Join(dir, vocabularyFile)); err != nil {
+	w := &Weights{Model: model, dir: dir}
+	if w.Vocabulary, err = ReadVocabulary(filepath.Join(dir, VocabularyFile)); err != nil {
 		return nil, err
 	}
 	if n := alphabet + len(w.Vocabulary); n != w.VocabularySize {
@@ -227,6 +264,20 @@ func OpenWeights(dir string) (*Weights, error) {
 	return w, nil
 }
 
+// ReadModel reads the ModelFile of a "weights" artifact.
+func ReadModel(path string) (m Model, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return m, err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil {
+		return m, at(path, err)
+	}
+	return m, nil
+}
+
 // Last is the save point with the most steps.
 func (w *Weights) Last() Save { return w.Saves[len(w.Saves)-1] }
 
@@ -239,7 +290,11 @@ type Parameters struct {
 
 // Parameters maps the tensors of a save point into memory.
 func (w *Weights) Parameters(s Save) (*Parameters, error) {
-	path := filepath.Join(w.dir, s.File)
+	return ReadParameters(filepath.Join(w.dir, s.File))
+}
+
+// ReadParameters maps the tensors of a file of WriteParameters into memory.
+func ReadParameters(path string) (*Parameters, error) {
 	file, err := mapArrow(path, weightsSchema)
 	if err != nil {
 		return nil, err
@@ -276,6 +331,14 @@ func shapeOf(l *array.List) []int {
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// linkFile gives a file a second name, or copies it where the file system has none.
+func linkFile(to, from string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	return copyFile(to, from)
+}
 
 func copyFile(to, from string) error {
 	in, err := os.Open(from)

@@ -3,6 +3,7 @@ package artifacts
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -90,6 +91,46 @@ func TestWeightsBytes(t *testing.T) {
 		if got := fmt.Sprintf("%x", sha256.Sum256(b))[:16]; got != want {
 			t.Errorf("%s is %s, want %s", file, got, want)
 		}
+	}
+}
+
+// A writer that goes on from the save points that another handed over leaves what that one would have left.
+func TestSavePointsAreHandedOver(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	first := writeSomeWeights(t, at("first"))
+	if err := first.Hand(at("handed")); err != nil {
+		t.Fatal(err)
+	}
+	second, err := CreateWeights(at("second"), Model{Shape: json.RawMessage(`{"layers":2}`), VocabularySize: 257, Context: 8}, []Merge{{'t', 'h'}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handed, err := Handed(at("handed"))
+	if err != nil || len(handed) != 2 {
+		t.Fatalf("%+v, %v", handed, err)
+	}
+	if err := second.Adopt(at("handed"), handed); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []*WeightsWriter{first, second} {
+		if err := errors.Join(w.Save(Save{Step: 20}, someWeights()), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := os.ReadDir(at("first"))
+	if err != nil || len(files) != 6 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, f := range files {
+		want, err1 := os.ReadFile(filepath.Join(at("first"), f.Name()))
+		got, err2 := os.ReadFile(filepath.Join(at("second"), f.Name()))
+		if err1 != nil || err2 != nil || !slices.Equal(got, want) {
+			t.Errorf("%s differs: %v %v", f.Name(), err1, err2)
+		}
+	}
+	if err := second.Adopt(at("handed"), handed); err == nil || !strings.Contains(err.Error(), "step 0 does not come after step 20") {
+		t.Errorf("adopting too late: %v", err)
 	}
 }
 

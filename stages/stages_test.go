@@ -17,11 +17,11 @@ func TestDefaults(t *testing.T) {
 		"dataset": `split.unit="block" split.size=4096 split.validation=0.05 split.seed=1 addition.digits=[1 2] sorting.letters=[5 5] ` +
 			`passages.bytes=56 template.prompt="{prompt}\n" template.response="{response}\n\n" template.stop=["\n\n"] template.answer="last_line"`,
 		"tokenize": `vocab_size=256`,
-		"pretrain": `model.family="llama" model.norm_eps=1e-05 model.rope_theta=10000 ` +
+		"pretrain": `parameters="all" on_divergence="fail" snapshot_every="60s" model.family="llama" model.norm_eps=1e-05 model.rope_theta=10000 ` +
 			`adamw.learning_rate=0.001 adamw.weight_decay=0.1 adamw.betas=[0.9 0.95] adamw.eps=1e-08 adamw.clip=1 adamw.decay="all" ` +
 			`schedule.shape="cosine" schedule.final=0.1 schedule.decay=0.2 save.fractions=[1] evaluate.every=50 evaluate.tokens=16384`,
 		"checkpoint": `select="last" step=-1`,
-		"finetune": `epochs=3 batch=32 adamw.learning_rate=0.001 adamw.betas=[0.9 0.95] adamw.eps=1e-08 adamw.clip=1 adamw.decay="all" ` +
+		"finetune": `epochs=3 batch=32 on_divergence="fail" snapshot_every="60s" adamw.learning_rate=0.001 adamw.betas=[0.9 0.95] adamw.eps=1e-08 adamw.clip=1 adamw.decay="all" ` +
 			`schedule.shape="cosine" schedule.warmup=0.1 schedule.decay=0.2`,
 		"probe": `overfit.tokens=65536 separability.pool=["mean" "last"] separability.standardise=true ` +
 			`spectrum.matrices=["QK" "OV"] spectrum.threshold=0.95 score.metrics=["accuracy" "response_loss"]`,

@@ -14,7 +14,11 @@ import (
 )
 
 // Kind is finetune. Its outputs are the weights after the last step and the metrics of the training.
-var Kind = &pipeline.Kind{Name: "finetune", Version: 1, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
+var Kind = &pipeline.Kind{Name: "finetune", Version: 2, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
+	return standard()
+}}
+
+func standard() *Finetune {
 	optimizer := lm.DefaultAdamW()
 	optimizer.LearningRate, optimizer.WeightDecay = 1e-3, 0
 	return &Finetune{
@@ -22,8 +26,11 @@ var Kind = &pipeline.Kind{Name: "finetune", Version: 1, Doc: doc, Numbers: lm.Nu
 		Batch:    32,
 		AdamW:    optimizer,
 		Schedule: lm.Schedule{Shape: "cosine", Warmup: 0.1, Final: 0, Decay: 0.2},
+
+		OnDivergence:  "fail",
+		SnapshotEvery: training.SnapshotEvery,
 	}
-}}
+}
 
 const doc = `Supervised fine-tuning of all parameters on examples: prompts with their responses. Only the tokens of the responses count in the loss.
 
@@ -41,6 +48,12 @@ type Finetune struct {
 	Batch  int   `hcl:"batch,optional" doc:"examples of a step, at least 1"`
 	Seed   int64 `hcl:"seed,optional" doc:"what the order of the examples is drawn from"`
 
+	ZLoss        float64 `hcl:"z_loss,optional" doc:"adds z_loss·(log Σ e^logit)² to the loss of each token that is trained on; losses are shown without it; 0 is off"`
+	OnDivergence string  `hcl:"on_divergence,optional" values:"fail,record" doc:"what becomes of a training whose numbers are no longer finite: it fails, or ends there as a result, with its last finite weights and the step in diverged_at"`
+
+	MicroBatch    int    `hcl:"micro_batch,optional" key:"-" doc:"examples computed at once, at most batch, which bounds the memory; 0: as many as make 8,192 tokens"`
+	SnapshotEvery string `hcl:"snapshot_every,optional" key:"-" doc:"time from one snapshot to the next, from which an interrupted training goes on, such as 60s or 5m; longer where snapshots would take over 2 % of the time; 0s: after every step"`
+
 	AdamW    lm.AdamW    `hcl:"adamw,block" doc:"the optimizer, which starts anew"`
 	Schedule lm.Schedule `hcl:"schedule,block" doc:"the learning rate over the training: a linear warmup to its peak, then a shape"`
 }
@@ -54,10 +67,8 @@ func (s *Finetune) Check() error {
 	if s.Epochs < 1 {
 		errs = append(errs, pipeline.Errorf("epochs", "must be at least 1, is %d", s.Epochs))
 	}
-	if s.Batch < 1 {
-		errs = append(errs, pipeline.Errorf("batch", "must be at least 1, is %d", s.Batch))
-	}
 	return errors.Join(append(errs,
+		training.Check(s.Batch, s.MicroBatch, s.SnapshotEvery, s.ZLoss),
 		pipeline.Within("adamw", s.AdamW.Check()),
 		pipeline.Within("schedule", s.Schedule.Check()))...)
 }
@@ -86,16 +97,51 @@ func (s *Finetune) Run(ctx context.Context, t *pipeline.Task) error {
 			return pipeline.Errorf("validation", "%s", err)
 		}
 	}
+	snapshots, err := training.Snapshots(s.SnapshotEvery)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(t.Log, "from step %d; %d examples\n", model.Save.Step, len(examples))
 	steps := s.steps(s.Epochs * len(examples))
 	return training.Run(ctx, t, training.Plan{
 		Net:        model.Net,
 		Vocabulary: model.Merges,
-		Optimizer:  s.AdamW, Schedule: s.Schedule,
+		Optimizer:  s.AdamW, Schedule: s.Schedule, ZLoss: s.ZLoss,
 		Data: data, Steps: steps,
 		Save:       []int{steps},
 		Validation: validation, EvaluateEvery: s.steps(len(examples)),
+		MicroBatch: training.MicroBatch(s.MicroBatch, s.Batch, model.Net.Context()), Snapshots: snapshots, Record: s.OnDivergence == "record",
 	})
+}
+
+// Forecast tells what the training will take, given the model and the number of examples.
+func (s *Finetune) Forecast(in pipeline.Inputs) (f pipeline.Forecast, err error) {
+	from, err := in.Path(s.From, artifacts.ModelFile)
+	if err != nil {
+		return f, err
+	}
+	_, _, _, err = weights.LoadShape(from)
+	if err != nil {
+		return f, err
+	}
+	examples, err := in.Path(s.Examples, "")
+	if err != nil {
+		return f, err
+	}
+	_, n, err := artifacts.ReadHead(examples, 0)
+	if err != nil {
+		return f, err
+	}
+	steps := s.steps(s.Epochs * int(n))
+	return training.Forecast(s.past(steps), s.Schedule, steps, []int{steps}, 0), nil
+}
+
+// past is the stage less what the states that others may share do not depend on.
+func (s *Finetune) past(steps int) pipeline.Stage {
+	past, d := *s, standard()
+	past.Epochs, past.OnDivergence, past.MicroBatch, past.SnapshotEvery = d.Epochs, d.OnDivergence, d.MicroBatch, d.SnapshotEvery
+	past.Schedule = training.Past(s.Schedule, steps)
+	return &past
 }
 
 // steps returns how many batches so many examples make, the last one filled up.

@@ -36,7 +36,7 @@ const validated = `
 // Equal configuration gives equal bytes, on one core and on two. The digests change only together with a version: the
 // kind's, or that of the arithmetic.
 func TestGolden(t *testing.T) {
-	want := map[string]string{"weights": "0feecd6f93ed157b", "metrics": "1cf5ebc1b030c559"}
+	want := map[string]string{"weights": "0feecd6f93ed157b", "metrics": "5565717f019fa9f8"}
 	for _, cores := range []int{1, 2} {
 		r := pipelinetest.Run(t, kinds, cores, tiny(validated), nil)
 		for output, digest := range want {
@@ -66,7 +66,7 @@ func TestTraining(t *testing.T) {
 	if last.Step != 19 || last.Tokens != 19*8*3 || last.Epochs != 19*8/50. || last.LearningRate != 0 {
 		t.Errorf("50 examples of 3 response tokens in batches of 8, 3 epochs, end as %+v", last)
 	}
-	if *last.ValidationLoss > *rows[0].ValidationLoss || last.TrainLoss > 4.5 { // ln 258 is 5.55
+	if *last.ValidationLoss > *rows[0].ValidationLoss || *last.TrainLoss > 4.5 { // ln 258 is 5.55
 		t.Errorf("training went from %+v to %+v", rows[0], last)
 	}
 

@@ -15,17 +15,25 @@ import (
 )
 
 // Kind is pretrain. Its outputs are the weights of every save point and the metrics of the training.
-var Kind = &pipeline.Kind{Name: "pretrain", Version: 1, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
-	return &Pretrain{
-		Model:    lm.DefaultModel(),
-		AdamW:    lm.DefaultAdamW(),
-		Schedule: lm.DefaultSchedule(),
-		Save:     Save{Fractions: []float64{1}},
-		Evaluate: Evaluate{Every: 50, Tokens: 16384},
-	}
+var Kind = &pipeline.Kind{Name: "pretrain", Version: 2, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
+	return standard()
 }}
 
-const doc = `A decoder-only transformer of the Llama family, trained by AdamW from random weights on a stream of tokens.
+func standard() *Pretrain {
+	return &Pretrain{
+		Parameters: "all",
+		Model:      lm.DefaultModel(),
+		AdamW:      lm.DefaultAdamW(),
+		Schedule:   lm.DefaultSchedule(),
+		Save:       Save{Fractions: []float64{1}},
+		Evaluate:   Evaluate{Every: 50, Tokens: 16384},
+
+		OnDivergence:  "fail",
+		SnapshotEvery: training.SnapshotEvery,
+	}
+}
+
+const doc = `A decoder-only transformer of the Llama or the OLMo 2 family, trained by AdamW from random weights on a stream of tokens.
 
 The stream is cut into blocks of context + 1 tokens; each epoch reads all of them, in an order drawn from the seed. Equal seeds give equal initial weights and equal order of the data, whatever else differs, so that trainings can be compared in pairs.`
 
@@ -34,13 +42,21 @@ type Pretrain struct {
 	Tokens     pipeline.Ref `hcl:"tokens" artifact:"tokens" doc:"to train on; they carry their vocabulary"`
 	Validation pipeline.Ref `hcl:"validation,optional" artifact:"tokens" doc:"to measure the validation loss on; of the same vocabulary"`
 
-	TokensPerParameter float64 `hcl:"tokens_per_parameter,optional" doc:"how long to train, this or steps: tokens trained on per parameter, embeddings included; rounded to whole steps, one at least"`
-	Steps              int     `hcl:"steps,optional" doc:"how long to train, this or tokens_per_parameter: steps of the optimizer"`
+	TokensPerParameter float64 `hcl:"tokens_per_parameter,optional" doc:"how long to train, this, train_tokens or steps: tokens trained on per parameter; rounded to whole steps, one at least"`
+	Parameters         string  `hcl:"parameters,optional" values:"all,non_embedding" doc:"which parameters tokens_per_parameter counts: all, or all but the embedding and the output matrix"`
+	TrainTokens        int64   `hcl:"train_tokens,optional" doc:"how long to train: tokens trained on; rounded to whole steps, one at least"`
+	Steps              int     `hcl:"steps,optional" doc:"how long to train: steps of the optimizer"`
 
 	MaxEpochs float64 `hcl:"max_epochs,optional" doc:"refuses a training that repeats its data more often; 0: no limit"`
 	Context   int     `hcl:"context" doc:"positions of a sequence, at least 1"`
 	Batch     int     `hcl:"batch" doc:"sequences of a step, at least 1"`
 	Seed      int64   `hcl:"seed,optional" doc:"what the initial weights and the order of the data are drawn from"`
+
+	ZLoss        float64 `hcl:"z_loss,optional" doc:"adds z_loss·(log Σ e^logit)² to the loss of each token that is trained on; losses are shown without it; 0 is off"`
+	OnDivergence string  `hcl:"on_divergence,optional" values:"fail,record" doc:"what becomes of a training whose numbers are no longer finite: it fails, or ends there as a result, with its last finite weights and the step in diverged_at"`
+
+	MicroBatch    int    `hcl:"micro_batch,optional" key:"-" doc:"sequences computed at once, at most batch, which bounds the memory; 0: as many as make 8,192 tokens"`
+	SnapshotEvery string `hcl:"snapshot_every,optional" key:"-" doc:"time from one snapshot to the next, from which an interrupted training goes on, such as 60s or 5m; longer where snapshots would take over 2 % of the time; 0s: after every step"`
 
 	Model    lm.Model    `hcl:"model,block" doc:"the shape of the transformer"`
 	AdamW    lm.AdamW    `hcl:"adamw,block" doc:"the optimizer"`
@@ -73,12 +89,23 @@ func (s *Pretrain) Check() error {
 		}
 	}
 	refuse(s.TokensPerParameter < 0, "tokens_per_parameter", "must be above 0, is %g", s.TokensPerParameter)
+	refuse(s.TrainTokens < 0, "train_tokens", "must be at least 1, is %d", s.TrainTokens)
 	refuse(s.Steps < 0, "steps", "must be at least 1, is %d", s.Steps)
-	refuse(s.TokensPerParameter == 0 && s.Steps == 0, "tokens_per_parameter", "or steps must be given, to say how long to train")
-	refuse(s.TokensPerParameter != 0 && s.Steps != 0, "steps", "must not be given together with tokens_per_parameter")
+	var given []string
+	for _, horizon := range []struct {
+		name  string
+		given bool
+	}{{"tokens_per_parameter", s.TokensPerParameter != 0}, {"train_tokens", s.TrainTokens != 0}, {"steps", s.Steps != 0}} {
+		if horizon.given {
+			given = append(given, horizon.name)
+		}
+	}
+	refuse(len(given) == 0, "tokens_per_parameter", "or train_tokens or steps must be given, to say how long to train")
+	for i := 1; i < len(given); i++ {
+		refuse(true, given[i], "must not be given together with %s: each says how long to train", given[0])
+	}
 	refuse(s.MaxEpochs < 0, "max_epochs", "must be at least 0, which sets no limit, is %g", s.MaxEpochs)
 	refuse(s.Context < 1, "context", "must be at least 1, is %d", s.Context)
-	refuse(s.Batch < 1, "batch", "must be at least 1, is %d", s.Batch)
 	refuse(len(s.Save.Fractions) == 0, "save.fractions", "must have one fraction at least")
 	for _, f := range s.Save.Fractions {
 		refuse(f < 0 || f > 1, "save.fractions", "must be from 0 to 1, one is %g", f)
@@ -87,6 +114,7 @@ func (s *Pretrain) Check() error {
 	refuse(s.Evaluate.Every < 0, "evaluate.every", "must be at least 0, is %d", s.Evaluate.Every)
 	refuse(s.Evaluate.Tokens < 1, "evaluate.tokens", "must be at least 1, is %d", s.Evaluate.Tokens)
 	return errors.Join(append(errs,
+		training.Check(s.Batch, s.MicroBatch, s.SnapshotEvery, s.ZLoss),
 		pipeline.Within("model", s.Model.Check()),
 		pipeline.Within("adamw", s.AdamW.Check()),
 		pipeline.Within("schedule", s.Schedule.Check()))...)
@@ -106,7 +134,7 @@ func (s *Pretrain) Run(ctx context.Context, t *pipeline.Task) error {
 	if err != nil {
 		return err
 	}
-	steps := s.steps(s.Model.ParameterCount(tokens.VocabularySize()))
+	steps := s.steps(tokens.VocabularySize())
 	if epochs := blocks.Epochs(steps); s.MaxEpochs > 0 && epochs > s.MaxEpochs {
 		return pipeline.Errorf("max_epochs", "is %g, but %d steps of %d×%d tokens read the %d blocks of %d tokens %.3f times",
 			s.MaxEpochs, steps, s.Batch, s.Context, blocks.Count(), s.Context+1, epochs)
@@ -126,24 +154,72 @@ func (s *Pretrain) Run(ctx context.Context, t *pipeline.Task) error {
 	if err != nil {
 		return err
 	}
+	snapshots, err := training.Snapshots(s.SnapshotEvery)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(t.Log, "%d tokens in %d blocks, %.3f epochs\n", tokens.Len(), blocks.Count(), blocks.Epochs(steps))
 	return training.Run(ctx, t, training.Plan{
 		Net:        net,
 		Vocabulary: tokens.Vocabulary,
-		Optimizer:  s.AdamW, Schedule: s.Schedule,
+		Optimizer:  s.AdamW, Schedule: s.Schedule, ZLoss: s.ZLoss,
 		Data: blocks, Steps: steps,
 		Save:       s.Save.steps(steps),
 		Validation: validation, EvaluateEvery: s.Evaluate.Every,
+		MicroBatch: s.microBatch(), Snapshots: snapshots, Record: s.OnDivergence == "record",
 	})
 }
 
-// steps returns how many steps to train a model of so many parameters.
-func (s *Pretrain) steps(parameters int) int {
+// Forecast tells what the training will take, given the vocabulary of its tokens.
+func (s *Pretrain) Forecast(in pipeline.Inputs) (pipeline.Forecast, error) {
+	path, err := in.Path(s.Tokens, artifacts.VocabularyFile)
+	if err != nil {
+		return pipeline.Forecast{}, err
+	}
+	vocab, err := artifacts.ReadVocabularySize(path)
+	if err != nil {
+		return pipeline.Forecast{}, err
+	}
+	steps := s.steps(vocab)
+	return training.Forecast(s.past(steps), s.Schedule, steps, s.Save.steps(steps), 0), nil
+}
+
+// past is the stage less what the states that others may share do not depend on.
+func (s *Pretrain) past(steps int) pipeline.Stage {
+	past, d := *s, standard()
+	past.TokensPerParameter, past.Parameters, past.TrainTokens, past.Steps = d.TokensPerParameter, d.Parameters, d.TrainTokens, d.Steps
+	past.MaxEpochs, past.Save, past.OnDivergence = d.MaxEpochs, d.Save, d.OnDivergence
+	past.MicroBatch, past.SnapshotEvery = d.MicroBatch, d.SnapshotEvery
+	past.Schedule = training.Past(s.Schedule, steps)
+	return &past
+}
+
+func (s *Pretrain) microBatch() int { return training.MicroBatch(s.MicroBatch, s.Batch, s.Context) }
+
+// steps returns how many steps to train a model of a vocabulary of so many tokens.
+func (s *Pretrain) steps(vocab int) int {
 	if s.Steps > 0 {
 		return s.Steps
 	}
-	steps := s.TokensPerParameter * float64(parameters) / float64(s.Batch*s.Context)
-	return max(1, int(math.Round(steps)))
+	tokens := float64(s.TrainTokens)
+	if tokens == 0 {
+		tokens = s.TokensPerParameter * float64(s.parameters(vocab))
+	}
+	return max(1, int(math.Round(tokens/float64(s.Batch*s.Context))))
+}
+
+// parameters counts those that tokens_per_parameter is about.
+func (s *Pretrain) parameters(vocab int) int {
+	n := s.Model.ParameterCount(vocab)
+	if s.Parameters == "all" {
+		return n
+	}
+	for _, p := range s.Model.Shapes(vocab) {
+		if p.Name == "embedding" || p.Name == "output" {
+			n -= p.Dims[0] * p.Dims[1]
+		}
+	}
+	return n
 }
 
 // steps returns the steps after which to save, of so many.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"anneal/artifacts"
+	"anneal/lm"
 	"anneal/pipeline"
 	"anneal/pipeline/pipelinetest"
 	"anneal/stages/internal/trainingtest"
@@ -48,7 +49,7 @@ const validated = `
 // Equal configuration gives equal bytes, on one core and on two. The digests change only together with a version: the
 // kind's, or that of the arithmetic.
 func TestGolden(t *testing.T) {
-	want := map[string]string{"weights": "59dec7fbf718940d", "metrics": "1b3b5ee0835e722b"}
+	want := map[string]string{"weights": "59dec7fbf718940d", "metrics": "05b5b112391284df"}
 	for _, cores := range []int{1, 2} {
 		r := pipelinetest.Run(t, kinds, cores, tiny(validated), nil)
 		for output, digest := range want {
@@ -157,8 +158,20 @@ func TestDivergence(t *testing.T) {
 // What is out of range is found before anything runs.
 func TestCheck(t *testing.T) {
 	for _, c := range []struct{ extra, want string }{
-		{"", "tokens_per_parameter or steps must be given"},
-		{"steps = 1\n tokens_per_parameter = 20", "steps must not be given together with tokens_per_parameter"},
+		{"", "tokens_per_parameter or train_tokens or steps must be given, to say how long to train"},
+		{"steps = 1\n tokens_per_parameter = 20", "steps must not be given together with tokens_per_parameter: each says how long to train"},
+		{"steps = 1\n train_tokens = 20", "steps must not be given together with train_tokens"},
+		{"train_tokens = 1000\n tokens_per_parameter = 20", "train_tokens must not be given together with tokens_per_parameter"},
+		{"train_tokens = -1", "train_tokens must be at least 1, is -1"},
+		{"steps = 1\n parameters = \"some\"", `parameters must be "all" or "non_embedding", is "some"`},
+		{"steps = 1\n micro_batch = 5", "micro_batch must be from 0, which leaves it open, to batch, which is 4, is 5"},
+		{"steps = 1\n micro_batch = -1", "micro_batch must be from 0, which leaves it open, to batch, which is 4, is -1"},
+		{"steps = 1\n snapshot_every = \"soon\"", `snapshot_every must be a time such as 60s or 5m, or 0s, is "soon"`},
+		{"steps = 1\n snapshot_every = \"-1s\"", `snapshot_every must be a time such as 60s or 5m, or 0s, is "-1s"`},
+		{"steps = 1\n z_loss = -1", "z_loss must be at least 0, is -1"},
+		{"steps = 1\n on_divergence = \"shrug\"", `on_divergence must be "fail" or "record", is "shrug"`},
+		{"steps = 1\n schedule {\n shape = \"wsd\"\n decay = 1.5\n }", "schedule.decay must be from 0 to 1, is 1.5"},
+		{"steps = 1\n schedule {\n shape = \"wsd\"\n warmup = 0.5\n decay = 0.6\n }", "schedule.decay must leave room for the warmup: together they are 1.1 of all steps"},
 		{"steps = -1", "steps must be at least 1, is -1"},
 		{"steps = 1\n max_epochs = -1", "max_epochs must be at least 0"},
 		{"steps = 1\n save {\n fractions = []\n }", "save.fractions must have one fraction at least"},
@@ -175,12 +188,23 @@ func TestCheck(t *testing.T) {
 }
 
 func TestHorizon(t *testing.T) {
-	published := Pretrain{TokensPerParameter: 20, Context: 64, Batch: 32}
-	if got := published.steps(133440); got != 1303 {
-		t.Errorf("20 tokens a parameter are %d steps, want 1303", got)
-	}
-	if got := (&Pretrain{TokensPerParameter: 1e-9, Context: 64, Batch: 32}).steps(100); got != 1 {
-		t.Errorf("a short training has %d steps, want 1", got)
+	model := lm.DefaultModel()
+	model.Layers, model.Width, model.Heads, model.FF = 2, 64, 2, 176 // 133,440 parameters with a vocabulary of 256, of which 32,768 embed
+	for _, c := range []struct {
+		stage Pretrain
+		want  int
+	}{
+		{Pretrain{TokensPerParameter: 20, Parameters: "all", Context: 64, Batch: 32}, 1303},
+		{Pretrain{TokensPerParameter: 20, Parameters: "non_embedding", Context: 64, Batch: 32}, 983},
+		{Pretrain{TokensPerParameter: 1e-9, Parameters: "all", Context: 64, Batch: 32}, 1},
+		{Pretrain{TrainTokens: 2_668_800, Context: 64, Batch: 32}, 1303},
+		{Pretrain{TrainTokens: 1, Context: 64, Batch: 32}, 1},
+		{Pretrain{Steps: 7, Context: 64, Batch: 32}, 7},
+	} {
+		c.stage.Model = model
+		if got := c.stage.steps(256); got != c.want {
+			t.Errorf("%+v trains for %d steps, want %d", c.stage, got, c.want)
+		}
 	}
 	if got := (Save{Fractions: []float64{0, 0.01, 0.25, 0.5, 1}}).steps(10); !slices.Equal(got, []int{0, 3, 5, 10}) {
 		t.Errorf("saves are after steps %v", got)

@@ -1,11 +1,16 @@
 // Package training runs one training inside a stage: what pretrain and finetune have in common once each knows its
 // network, its data and its number of steps.
+//
+// A training is a walk over stops: its save points, the step up to which its past is also that of other trainings, and
+// its last step. What lies between two stops is trained, or taken from a state that such a training kept. Wherever the
+// walk was interrupted or begun, it leaves the bytes of one from the start.
 package training
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"anneal/artifacts"
@@ -21,7 +26,7 @@ const rowEvery = 10
 // Outputs of a training stage.
 var Outputs = []pipeline.Output{
 	{Name: "weights", Type: "weights", Doc: "the model at each save point, with its vocabulary"},
-	{Name: "metrics", Type: "table", Doc: "rows along the training: step, tokens, epochs, learning rate, losses (nats a token), norms of gradient and weights"},
+	{Name: "metrics", Type: "table", Doc: "rows along the training: step, tokens, epochs, learning rate, losses (nats a token), norms of gradient and weights, diverged_at"},
 }
 
 // Plan is what is trained.
@@ -30,12 +35,17 @@ type Plan struct {
 	Vocabulary []artifacts.Merge // goes with the weights
 	Optimizer  lm.AdamW
 	Schedule   lm.Schedule
+	ZLoss      float64
 	Data       lm.Source
 	Steps      int
 	Save       []int // steps done, ascending
 
 	Validation    []lm.Batch // empty: no validation loss is known
 	EvaluateEvery int        // steps; 0: only after the last
+
+	MicroBatch int
+	Snapshots  time.Duration // from one to the next, at least; 0: after every step
+	Record     bool          // a training that diverges is a result
 }
 
 // Run trains the network and writes the stage's outputs.
@@ -44,99 +54,196 @@ func Run(ctx context.Context, t *pipeline.Task, p Plan) error {
 	if err != nil {
 		return err
 	}
-	p.Net.UseCores(t.Cores)
-	r := recorder{task: t, plan: &p, weights: w, started: time.Now()}
 	fmt.Fprintf(t.Log, "%d parameters, %d steps\n", p.Net.Model().ParameterCount(p.Net.Vocab()), p.Steps)
-	trainer, err := lm.NewTrainer(p.Net, lm.Training{
-		Optimizer: p.Optimizer, Schedule: p.Schedule, Steps: p.Steps,
-		Data:       p.Data,
-		Validation: p.Validation, EvaluateEvery: p.EvaluateEvery,
-		RowEvery: rowEvery,
-		OnRow:    r.row, OnStep: r.step,
+	r := &run{Plan: p, task: t, weights: w}
+	r.shared, _ = p.Schedule.Independent(p.Steps)
+	r.trainer, err = lm.NewTrainer(p.Net, lm.Training{
+		Optimizer: p.Optimizer, Schedule: p.Schedule, ZLoss: p.ZLoss, Steps: p.Steps,
+		Data: p.Data, MicroBatch: p.MicroBatch,
+		Validation: p.Validation, EvaluateEvery: p.EvaluateEvery, RowEvery: rowEvery,
+		KeepFinite: p.Record,
+		OnRow:      r.row, OnStep: r.step,
 		Cores: t.Cores,
 	})
 	if err != nil {
 		return err
 	}
-	for _, step := range p.Save {
-		if err := r.reach(ctx, trainer, step); err != nil {
-			return err
-		}
-		if err := r.save(step); err != nil {
-			return err
-		}
-	}
-	if err := r.reach(ctx, trainer, p.Steps); err != nil {
+	if err := r.adopt(); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.Log, "trained for %.1f s\n", time.Since(r.started).Seconds())
-	return errors.Join(w.Close(), artifacts.WriteTraining(t.Output("metrics"), r.rows))
-}
-
-// recorder keeps what a training says of itself.
-type recorder struct {
-	task    *pipeline.Task
-	plan    *Plan
-	weights *weights.Writer
-	rows    []artifacts.TrainingRow
-
-	started time.Time
-	speed   float64 // tokens a second up to the newest row
-}
-
-// reach trains up to a step and sees to it that the last row is of that step, and evaluated.
-func (r *recorder) reach(ctx context.Context, trainer *lm.Trainer, step int) error {
-	if err := trainer.Run(ctx, step); err != nil || step == 0 {
-		return err
+	started := time.Now()
+	r.clock, r.speed = clock{since: started}, speed{since: started, from: r.trainer.State().Tokens}
+	err = r.walk(ctx)
+	var diverged *lm.DivergedError
+	switch {
+	case errors.As(err, &diverged) && p.Record:
+		err = r.end(diverged)
+	case diverged != nil:
+		err = fmt.Errorf(`%w, or keep what there is up to then with on_divergence = "record"`, err)
+	case err != nil && ctx.Err() != nil:
+		r.snapshot()
 	}
-	if n := len(r.rows); n > 0 && r.rows[n-1].Step == int64(step) {
-		if len(r.plan.Validation) == 0 || r.rows[n-1].ValidationLoss != nil {
-			return nil
-		}
-		r.rows = r.rows[:n-1]
-	}
-	row, err := trainer.Measure()
 	if err != nil {
 		return err
 	}
-	return r.row(row)
+	fmt.Fprintf(t.Log, "trained for %.1f s\n", time.Since(started).Seconds())
+	return errors.Join(w.Close(), artifacts.WriteTraining(t.Output("metrics"), r.rows()))
 }
 
-func (r *recorder) step(step int, loss float64) error {
-	values := map[string]float64{"loss": loss}
-	if r.speed > 0 {
-		values["tokens_per_second"] = r.speed
+// run is a training under way.
+type run struct {
+	Plan
+	task    *pipeline.Task
+	trainer *lm.Trainer
+	weights *weights.Writer
+	shared  int // up to this step others with the same past have the same states
+
+	regular []artifacts.TrainingRow // those that every training with this past has
+	extra   []artifacts.TrainingRow // at save points and at the end: a step's takes the place of a regular one
+	clock   clock
+	speed   speed
+}
+
+// walk goes from stop to stop. What a snapshot was beyond has been done.
+func (r *run) walk(ctx context.Context) error {
+	for _, stop := range r.stops() {
+		if stop < r.at() {
+			continue
+		}
+		r.jump(stop)
+		if err := r.trainer.Run(ctx, stop); err != nil {
+			return err
+		}
+		if err := r.arrive(stop); err != nil {
+			return err
+		}
 	}
-	r.task.Progress(step, r.plan.Steps, values)
 	return nil
 }
 
-// row keeps a row of metrics: every rowEvery steps, at evaluations, at save points and at the last step.
-func (r *recorder) row(of lm.Row) error {
+// at is the number of steps done.
+func (r *run) at() int { return r.trainer.State().Step }
+
+// stops lists the save points, the last shared step and the last of all, ascending.
+func (r *run) stops() []int {
+	all := append(slices.Clone(r.Save), r.Steps)
+	if r.shared > 0 {
+		all = append(all, r.shared)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// arrive does what is due at a stop, unless that was done before an interruption.
+func (r *run) arrive(stop int) error {
+	saves := slices.Contains(r.Save, stop) && !r.weights.Has(int64(stop))
+	if saves || stop == r.Steps {
+		row, err := r.measure()
+		if err != nil {
+			return err
+		}
+		if stop > 0 {
+			r.add(row)
+		}
+		if saves {
+			if err := r.save(row); err != nil {
+				return err
+			}
+		}
+	}
+	if stop == r.shared && stop > 0 {
+		r.attempt("the state was not kept for longer trainings", r.task.KeepState(stop, r.state().write))
+	}
+	return nil
+}
+
+// end makes a training that diverged a result: its last finite weights are the last save point, and its last row tells
+// the step.
+func (r *run) end(diverged *lm.DivergedError) error {
+	row, err := r.measure()
+	if err != nil && !errors.As(err, new(*lm.DivergedError)) { // of weights that are finite the validation loss may not be
+		return err
+	}
+	row.DivergedAt = new(int64(diverged.Step))
+	r.add(row)
+	fmt.Fprintln(r.task.Log, diverged)
+	r.task.Progress(r.at(), r.Steps, map[string]float64{"diverged_at": float64(diverged.Step)})
+	if r.weights.Has(row.Step) {
+		return nil
+	}
+	return r.save(row)
+}
+
+// measure returns a row as of now, evaluated.
+func (r *run) measure() (artifacts.TrainingRow, error) {
+	if n := len(r.regular); n > 0 && r.regular[n-1].Step == int64(r.at()) && (r.regular[n-1].ValidationLoss != nil || len(r.Validation) == 0) {
+		return r.regular[n-1], nil
+	}
+	row, err := r.trainer.Measure()
+	return rowOf(row), err
+}
+
+// add keeps an extra row, in place of one of the same step.
+func (r *run) add(row artifacts.TrainingRow) {
+	if n := len(r.extra); n > 0 && r.extra[n-1].Step == row.Step {
+		r.extra = r.extra[:n-1]
+	}
+	r.extra = append(r.extra, row)
+}
+
+// save adds a save point with the losses of the row that ends there.
+func (r *run) save(row artifacts.TrainingRow) error {
+	fmt.Fprintf(r.task.Log, "step %d of %d: weights saved\n", row.Step, r.Steps)
+	return r.weights.Save(artifacts.Save{Step: row.Step, Tokens: row.Tokens, TrainLoss: row.TrainLoss, ValidationLoss: row.ValidationLoss})
+}
+
+// rows are the metrics: all rows by step.
+func (r *run) rows() []artifacts.TrainingRow {
+	all := slices.Clone(r.extra)
+	for _, row := range r.regular {
+		if !slices.ContainsFunc(r.extra, func(x artifacts.TrainingRow) bool { return x.Step == row.Step }) {
+			all = append(all, row)
+		}
+	}
+	slices.SortFunc(all, func(a, b artifacts.TrainingRow) int { return int(a.Step - b.Step) })
+	return all
+}
+
+// row keeps a regular row.
+func (r *run) row(of lm.Row) error {
+	row := rowOf(of)
+	if of.Evaluated {
+		fmt.Fprintf(r.task.Log, "step %d of %d: train loss %.4f, validation loss %.4f\n", of.Step, r.Steps, of.TrainLoss, of.ValidationLoss)
+	}
+	r.regular = append(r.regular, row)
+	r.speed.measure(of.Tokens)
+	return nil
+}
+
+// rowOf is a row as artifacts hold it.
+func rowOf(of lm.Row) artifacts.TrainingRow {
 	row := artifacts.TrainingRow{
 		Step: int64(of.Step), Tokens: of.Tokens, Epochs: of.Epochs,
-		LearningRate: of.LearningRate, TrainLoss: of.TrainLoss,
-		GradientNorm: of.GradientNorm, WeightNorm: of.WeightNorm,
+		LearningRate: of.LearningRate, GradientNorm: of.GradientNorm, WeightNorm: of.WeightNorm,
+	}
+	if of.Step > 0 {
+		row.TrainLoss = &of.TrainLoss
 	}
 	if of.Evaluated {
 		row.ValidationLoss = &of.ValidationLoss
-		fmt.Fprintf(r.task.Log, "step %d of %d: train loss %.4f, validation loss %.4f\n", row.Step, r.plan.Steps, of.TrainLoss, of.ValidationLoss)
 	}
-	r.rows = append(r.rows, row)
-	r.speed = float64(row.Tokens) / max(time.Since(r.started).Seconds(), 1e-3)
-	return nil
+	return row
 }
 
-// save keeps the parameters with the losses of the row that ends here. Before the first step there is none, and a
-// validation loss only.
-func (r *recorder) save(step int) error {
-	s := artifacts.Save{Step: int64(step)}
-	if step > 0 {
-		row := r.rows[len(r.rows)-1]
-		s.Tokens, s.TrainLoss, s.ValidationLoss = row.Tokens, &row.TrainLoss, row.ValidationLoss
-	} else if len(r.plan.Validation) > 0 {
-		s.ValidationLoss = new(r.plan.Net.MeanLoss(r.plan.Validation))
+// step tells of a step, and takes a snapshot where one is due.
+func (r *run) step(step int, loss float64) error {
+	values := map[string]float64{"loss": loss}
+	if r.speed.tokens > 0 {
+		values["tokens_per_second"] = r.speed.tokens
 	}
-	fmt.Fprintf(r.task.Log, "step %d of %d: weights saved\n", step, r.plan.Steps)
-	return r.weights.Save(s)
+	r.task.Progress(step, r.Steps, values)
+	if r.clock.due(r.Snapshots) {
+		r.snapshot()
+	}
+	return nil
 }

@@ -25,9 +25,9 @@ func Load(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	shape, err := unmarshalShape(w.Shape)
+	shape, err := shapeOf(path, w.Model)
 	if err != nil {
-		return nil, fmt.Errorf("%s: its model: %w", path, err)
+		return nil, err
 	}
 	v, err := vocabulary(w.Vocabulary)
 	if err != nil {
@@ -47,6 +47,25 @@ func Load(path string) (*Model, error) {
 		return nil, fmt.Errorf("%s: step %d: %w", path, w.Last().Step, err)
 	}
 	return &Model{net, v, w.Vocabulary, w.Last()}, nil
+}
+
+// LoadShape reads the shape of the models of a "weights" artifact, of which path is the file artifacts.ModelFile, with the
+// size of their vocabulary and their context.
+func LoadShape(path string) (m lm.Model, vocab, context int, err error) {
+	stored, err := artifacts.ReadModel(path)
+	if err != nil {
+		return m, 0, 0, err
+	}
+	m, err = shapeOf(path, stored)
+	return m, stored.VocabularySize, stored.Context, err
+}
+
+func shapeOf(path string, stored artifacts.Model) (lm.Model, error) {
+	m, err := unmarshalShape(stored.Shape)
+	if err != nil {
+		err = fmt.Errorf("%s: its model: %w", path, err)
+	}
+	return m, err
 }
 
 func vocabulary(merges []artifacts.Merge) (*bpe.Vocabulary, error) {
@@ -69,7 +88,7 @@ func (m *Model) Encode(text string) []int32 {
 
 // A Writer writes a "weights" artifact of one network as it is trained.
 type Writer struct {
-	w   *artifacts.WeightsWriter
+	*artifacts.WeightsWriter
 	net *lm.Net
 }
 
@@ -92,11 +111,8 @@ func (w *Writer) Save(s artifacts.Save) error {
 	for _, p := range w.net.Parameters() {
 		parameters = append(parameters, artifacts.Parameter{Name: p.Name, Shape: p.Value.Shape(), Values: p.Value.Data().([]float32)})
 	}
-	return w.w.Save(s, parameters)
+	return w.WeightsWriter.Save(s, parameters)
 }
-
-// Close completes the artifact.
-func (w *Writer) Close() error { return w.w.Close() }
 
 // shape is an lm.Model as model.json names its fields: as the model block does, all of them.
 type shape struct {
