@@ -4,8 +4,12 @@ import "golang.org/x/sys/cpu"
 
 // supported lists what this processor and its operating system can use, best first.
 func supported() []level {
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
-		return []level{avx2, generic}
+	x := cpu.X86
+	if !x.HasAVX2 || !x.HasFMA {
+		return []level{generic}
 	}
-	return []level{generic}
+	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL {
+		return []level{avx512, avx2, generic}
+	}
+	return []level{avx2, generic}
 }
