@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"os"
 
+	"anneal/bench"
 	"anneal/cli"
 	"anneal/pipeline"
 	"anneal/stages"
@@ -19,7 +20,7 @@ func main() {
 }
 
 func app() cli.App {
-	return cli.App{Kinds: stages.Kinds(), Executors: executors, Starter: starter}
+	return cli.App{Kinds: stages.Kinds(), Executors: executors, Starter: starter, Benchmarks: bench.Benchmarks()}
 }
 
 var executors = []*pipeline.ExecutorKind{{

@@ -1,3 +1,5 @@
+//go:build ignore
+
 // fma_peak: one core's float32 fused multiply-add peak, in GFLOP/s of CPU time, with the widest vectors it has.
 // gcc -O2 -march=native fma_peak.c -o fma_peak && ./fma_peak
 #include <immintrin.h>

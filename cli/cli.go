@@ -25,6 +25,8 @@ type App struct {
 	Kinds     []*pipeline.Kind
 	Executors []*pipeline.ExecutorKind
 	Starter   []byte // the pipeline file that init writes
+
+	Benchmarks []Benchmark
 }
 
 // Exit codes.
@@ -120,10 +122,11 @@ func (c *command) commands() *cobra.Command {
 		c.export(),
 		c.bundle(),
 		c.open(),
+		c.bench(),
 		c.schema(),
 		c.completion(),
 	)
-	for _, cmd := range root.Commands() {
+	for _, cmd := range below(root) {
 		args := cmd.Args
 		cmd.Args = func(cmd *cobra.Command, given []string) error {
 			if err := args(cmd, given); err != nil {
@@ -137,6 +140,15 @@ func (c *command) commands() *cobra.Command {
 	root.SetHelpFunc(c.help)
 	arrange(root)
 	return root
+}
+
+// below lists all commands below cmd, each followed by its own.
+func below(cmd *cobra.Command) []*cobra.Command {
+	var all []*cobra.Command
+	for _, c := range cmd.Commands() {
+		all = append(append(all, c), below(c)...)
+	}
+	return all
 }
 
 // flagError says what a flag takes, in words of ours.

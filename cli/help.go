@@ -18,6 +18,7 @@ var groups = []struct {
 	{"ask", "Ask about runs and results:", []string{"runs", "show", "why", "diff", "lineage", "graph", "ls", "cat"}},
 	{"share", "Hand results on:", []string{"export", "bundle", "open"}},
 	{"care", "Take care of the store:", []string{"verify", "accept", "gc"}},
+	{"measure", "Measure this machine:", []string{"bench"}},
 	{"tools", "For tools:", []string{"completion"}},
 }
 

@@ -189,17 +189,17 @@ func commandsPage(root *cobra.Command) string {
 		fmt.Fprintf(&b, "\n## %s\n", strings.TrimSuffix(g.Title, ":"))
 		for _, cmd := range root.Commands() {
 			if cmd.GroupID == g.ID && cmd.IsAvailableCommand() {
-				commandSection(&b, cmd)
+				commandSection(&b, 3, cmd)
 			}
 		}
 	}
 	return b.String()
 }
 
-func commandSection(b *strings.Builder, cmd *cobra.Command) {
-	usage := strings.TrimSuffix(cmd.UseLine(), " [flags]")
-	fmt.Fprintf(b, "\n### %s\n\n", cmd.Name())
-	if strings.TrimSpace(usage) != "anneal "+cmd.Name() {
+func commandSection(b *strings.Builder, level int, cmd *cobra.Command) {
+	usage, path := strings.TrimSuffix(cmd.UseLine(), " [flags]"), cmd.CommandPath()
+	fmt.Fprintf(b, "\n%s %s\n\n", strings.Repeat("#", level), strings.TrimPrefix(path, "anneal "))
+	if strings.TrimSpace(usage) != path {
 		fmt.Fprintf(b, "`%s`\n\n", usage)
 	}
 	for i, paragraph := range paragraphs(description(cmd)) {
@@ -215,6 +215,9 @@ func commandSection(b *strings.Builder, cmd *cobra.Command) {
 		fmt.Fprintf(b, "\n```sh\n%s\n```\n", dedent(cmd.Example))
 	}
 	flagTable(b, cmd.LocalNonPersistentFlags())
+	for _, inner := range cmd.Commands() {
+		commandSection(b, level+1, inner)
+	}
 }
 
 // dedent takes the indentation off that help prints examples with.

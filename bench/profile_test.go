@@ -1,0 +1,71 @@
+package bench
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestGroupsAreOfCodeThatIsThere: the files and functions by which a profile is told still exist.
+func TestGroupsAreOfCodeThatIsThere(t *testing.T) {
+	for _, g := range kernels {
+		for _, file := range g.of {
+			if _, err := os.Stat(filepath.Join("../lm/kernel", file)); err != nil {
+				t.Errorf("%s: %v", g.name, err)
+			}
+		}
+	}
+	functions := map[string]bool{}
+	packages, err := parser.ParseDir(token.NewFileSet(), "../lm", func(i fs.FileInfo) bool { return !strings.HasSuffix(i.Name(), "_test.go") }, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range packages["lm"].Files {
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil {
+				of := f.Recv.List[0].Type
+				if pointer, ok := of.(*ast.StarExpr); ok {
+					of = pointer.X
+				}
+				if name, ok := of.(*ast.Ident); ok {
+					functions[name.Name+"."+f.Name.Name] = true
+				}
+			}
+		}
+	}
+	for _, g := range parts {
+		for _, name := range g.of {
+			if !functions[name] {
+				t.Errorf("%s: lm has no method %s", g.name, name)
+			}
+		}
+	}
+}
+
+func TestGroups(t *testing.T) {
+	const lm, kernel = "anneal/lm", "anneal/lm/kernel"
+	tile, product := frame{kernel, "tile6", "product_amd64.s"}, frame{kernel, "Scratch.Product", "product.go"}
+	attend := frame{lm, "Net.attend.func1", "forward.go"}
+	trainer := frame{lm, "Trainer.step", "train.go"}
+	for _, c := range []struct {
+		stack        []frame
+		kernel, part string
+	}{
+		{[]frame{tile, {kernel, "tileFused", "tile_amd64.go"}, product, {lm, "Net.afterAttention", "forward.go"}, trainer}, "matrix product", "forward: feed-forward, attention's output"},
+		{[]frame{tile, product, {kernel, "Attention.Forward", "attention.go"}, attend}, "attention products", "forward: attention"},
+		{[]frame{{"runtime", "memmove", "memmove_amd64.s"}, {kernel, "Panels.packGroup", "product.go"}, product, {lm, "Net.run.func2", "gradients.go"}}, "packing of matrices", "gradients of weights"},
+		{[]frame{{kernel, "expTile", "vector_amd64.s"}, {kernel, "Exp", "exp.go"}, {kernel, "Attention.Forward", "attention.go"}, attend, {kernel, "Workers.Each.func1", "workers.go"}}, "exponential", "forward: attention"},
+		{[]frame{{"runtime", "memclr", "memclr_amd64.s"}, {lm, "gradients.reset", "gradients.go"}, trainer}, "elsewhere in lm", "gradient: clearing, norm"},
+		{[]frame{trainer}, "elsewhere in lm", "elsewhere in lm"},
+		{[]frame{{"runtime", "gcDrain", "mgcmark.go"}}, "Go runtime", "Go runtime"},
+	} {
+		if k, p := kernelOf(c.stack), partOf(c.stack); k != c.kernel || p != c.part {
+			t.Errorf("%v is of %q, %q", c.stack, k, p)
+		}
+	}
+}

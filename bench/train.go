@@ -1,0 +1,197 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"anneal/cli"
+	"anneal/lm"
+)
+
+var train = cli.Benchmark{
+	Name:  "train",
+	Short: "Tokens a second of training",
+	Long: `Train a model on random tokens and print tokens a second, the same by CPU time of all threads, and GFLOP/s. A step is forward, backward,
+clipping to norm 1 and AdamW, in float32; two steps go before those that are measured. A token counts 6·(n - V·d) + 6·L·T·d operations, of n
+parameters, V·d of them the embedding, L layers, T tokens of context and width d.
+
+  tiny    2 layers of width 64, vocabulary 512, 32 sequences of 64 tokens
+  small   4 layers of width 128, vocabulary 2048, 16 sequences of 128 tokens
+  mid     6 layers of width 384, vocabulary 4096, 8 sequences of 256 tokens
+
+One model: the median over steps. With --models more of them share the cores as a sweep's stages do, a core each where there are not more cores
+than models, and tokens a second are those of all models over the time of the whole.
+
+With --profile, the milliseconds of CPU time that a step spends by kernel, and by part of the step.`,
+	Measure: func(flags *flag.FlagSet) func(context.Context, func(any)) error {
+		var t training
+		flags.StringVar(&t.size, "size", "small", sizeUsage)
+		flags.IntVar(&t.cores, "cores", 1, "train on `N` cores")
+		flags.Float64Var(&t.seconds, "seconds", 5, "measure for so many `SECONDS`")
+		flags.IntVar(&t.models, "models", 1, "train `M` models, as many at once as there are cores")
+		flags.Float64Var(&t.weightDecay, "weight-decay", 0.1, "decay by `X`, as adamw.weight_decay")
+		flags.BoolVar(&t.profile, "profile", false, "show where the time goes")
+		return t.run
+	},
+}
+
+// training is a measurement of trainings.
+type training struct {
+	size          string
+	cores, models int
+	seconds       float64
+	weightDecay   float64
+	profile       bool
+}
+
+// trainRow is its result.
+type trainRow struct {
+	Size               string  `json:"size"`
+	Cores              int     `json:"cores"`
+	Models             int     `json:"models"`
+	Parameters         int     `json:"parameters"`
+	TokensPerSecond    float64 `json:"tokens_per_second"`
+	TokensPerCPUSecond float64 `json:"tokens_per_cpu_second"`
+	GFLOPS             float64 `json:"gflops"`
+}
+
+// warmup is the number of steps that are not measured: workspaces are made, caches filled.
+const warmup = 2
+
+func (t *training) run(ctx context.Context, row func(any)) error {
+	s, err := findSize(t.size)
+	if err != nil {
+		return err
+	}
+	if t.cores < 1 || t.models < 1 || !(t.seconds > 0) {
+		return errors.New("--cores, --models and --seconds must be above 0")
+	}
+	at := min(t.models, t.cores) // models that train at once
+	models := make([]*model, t.models)
+	var running atomic.Int32
+	cores := func() int { return t.cores / max(1, int(running.Load())) }
+	for i := range models {
+		if models[i], err = t.model(ctx, s, cores); err != nil {
+			return err
+		}
+	}
+	var profiler profiler
+	if t.profile {
+		if err := profiler.start(); err != nil {
+			return err
+		}
+	}
+	start, cpu := time.Now(), cpuTime()
+	err = t.train(ctx, models, at, &running)
+	seconds, cpuSeconds := time.Since(start).Seconds(), (cpuTime() - cpu).Seconds()
+	if t.profile {
+		profiler.stop()
+	}
+	if err != nil {
+		return err
+	}
+	steps := 0
+	for _, m := range models {
+		steps += len(m.steps)
+	}
+	perStep := float64(s.batch * s.context)
+	r := trainRow{Size: s.name, Cores: t.cores, Models: t.models, Parameters: s.model().ParameterCount(s.vocab)}
+	speed := float64(steps) * perStep / seconds
+	if t.models == 1 {
+		speed = perStep / median(models[0].steps)
+	}
+	r.TokensPerSecond, r.TokensPerCPUSecond = round(speed, 0), round(float64(steps)*perStep/cpuSeconds, 0)
+	r.GFLOPS = round(speed*s.operations()/1e9, 1)
+	row(r)
+	if t.profile {
+		return profiler.rows(steps, row)
+	}
+	return nil
+}
+
+// endless is more steps than there is time for.
+const endless = 1 << 30
+
+// model is a training under way.
+type model struct {
+	trainer *lm.Trainer
+	steps   []float64 // seconds of each step measured
+	last    time.Time
+	until   time.Time
+}
+
+// errEnough ends a training.
+var errEnough = errors.New("measured for long enough")
+
+// model makes a training and warms it up.
+func (t *training) model(ctx context.Context, s size, cores func() int) (*model, error) {
+	n, err := s.net()
+	if err != nil {
+		return nil, err
+	}
+	data, err := lm.NewBlocks(lm.Stream[int32](s.ids(64*(s.context+1))), s.context, s.batch, 1)
+	if err != nil {
+		return nil, err
+	}
+	m := new(model)
+	optimizer := lm.DefaultAdamW()
+	optimizer.WeightDecay = t.weightDecay
+	m.trainer, err = lm.NewTrainer(n, lm.Training{
+		Optimizer: optimizer, Schedule: lm.Schedule{Shape: "constant"}, Steps: endless, Data: data, RowEvery: endless,
+		OnStep: m.step, Cores: cores,
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.until = time.Now().Add(time.Hour)
+	return m, m.trainer.Run(ctx, warmup)
+}
+
+// step notes how long a step took.
+func (m *model) step(int, float64) error {
+	now := time.Now()
+	m.steps = append(m.steps, now.Sub(m.last).Seconds())
+	m.last = now
+	if now.After(m.until) {
+		return errEnough
+	}
+	return nil
+}
+
+// train trains so many models at once, each as long as lets all of them end in time.
+func (t *training) train(ctx context.Context, models []*model, at int, running *atomic.Int32) error {
+	each := time.Duration(t.seconds * float64(at) / float64(t.models) * float64(time.Second))
+	slots := make(chan struct{}, at)
+	failures := make([]error, len(models))
+	var done sync.WaitGroup
+	for i, m := range models {
+		done.Go(func() {
+			slots <- struct{}{}
+			running.Add(1)
+			defer func() {
+				running.Add(-1)
+				<-slots
+			}()
+			m.steps, m.last = m.steps[:0], time.Now()
+			m.until = m.last.Add(each)
+			if err := m.trainer.Run(ctx, endless); !errors.Is(err, errEnough) {
+				failures[i] = fmt.Errorf("model %d: %w", i+1, err)
+			}
+		})
+	}
+	done.Wait()
+	return errors.Join(failures...)
+}
+
+// cpuTime is what the process has used so far, of all its threads.
+func cpuTime() time.Duration {
+	var r syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &r) // fails for no argument that is given here
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
