@@ -65,6 +65,9 @@ func TestChecks(t *testing.T) {
 		{schedule(func(s *Schedule) { s.Shape = "round" }), "shape"},
 		{schedule(func(s *Schedule) { s.Warmup, s.WarmupSteps = 0.1, 5 }), "warmup_steps"},
 		{schedule(func(s *Schedule) { s.Warmup, s.WarmupSteps, s.Final = 1.5, -1, nan }), "warmup warmup_steps final"},
+		{schedule(func(s *Schedule) { s.Decay = nan }), "decay"},
+		{schedule(func(s *Schedule) { s.Warmup, s.Decay = 0.5, 0.6 }), ""},
+		{schedule(func(s *Schedule) { s.Shape, s.Warmup, s.Decay = "wsd", 0.5, 0.6 }), "decay"},
 	} {
 		if got := fields(c.err); got != c.want {
 			t.Errorf("case %d blames %q, want %q", i, got, c.want)
@@ -84,19 +87,81 @@ func TestSchedule(t *testing.T) {
 		{Schedule{Shape: "constant"}, 0, 10, 1},
 		{Schedule{Shape: "constant", WarmupSteps: 4}, 0, 10, 0.25},
 		{Schedule{Shape: "constant", WarmupSteps: 4}, 3, 10, 1},
-		{Schedule{Shape: "constant", WarmupSteps: 4}, 9, 10, 1},
+		{Schedule{Shape: "constant", WarmupSteps: 4, Final: 0.1, Decay: 0.5}, 9, 10, 1},
 		{Schedule{Shape: "linear", Final: 0.2}, 4, 10, 0.6},
 		{Schedule{Shape: "linear", Final: 0.2}, 9, 10, 0.2},
 		{Schedule{Shape: "linear", Warmup: 0.2, Final: 0}, 1, 10, 1},
 		{Schedule{Shape: "linear", Warmup: 0.2, Final: 0}, 5, 10, 0.5},
-		{Schedule{Shape: "cosine", Final: 0.1}, 9, 10, 0.1},
 		{Schedule{Shape: "cosine", Final: 0.1}, 4, 10, 0.55},
 		{Schedule{Shape: "cosine", Warmup: 0.1, Final: 0.1}, 29, 100, 0.1 + 0.9*(1+math.Cos(math.Pi*20/90))/2},
 		{Schedule{Shape: "cosine", WarmupSteps: 20}, 9, 10, 0.5},
 		{Schedule{Shape: "cosine", Warmup: 1}, 9, 10, 1},
+		{Schedule{Shape: "wsd", WarmupSteps: 4, Decay: 0.5}, 1, 20, 0.5},
+		{Schedule{Shape: "wsd", WarmupSteps: 4, Decay: 0.5}, 9, 20, 1},
+		{Schedule{Shape: "wsd", WarmupSteps: 4, Decay: 0.5}, 10, 20, 0.9},
+		{Schedule{Shape: "wsd", WarmupSteps: 4, Decay: 0.5, Final: 0.2}, 14, 20, 0.6},
+		{Schedule{Shape: "wsd", Decay: 0.25}, 7, 10, 2.0 / 3}, // 2.5 steps are 3
+		{Schedule{Shape: "wsd"}, 9, 10, 1},
+		{Schedule{Shape: "wsd", Decay: 1}, 0, 4, 0.75},
+		{Schedule{Shape: "wsd", WarmupSteps: 8, Decay: 0.5}, 7, 10, 1}, // what the warmup leaves
+		{Schedule{Shape: "wsd", WarmupSteps: 8, Decay: 0.5}, 8, 10, 0.5},
+		{Schedule{Shape: "wsd", WarmupSteps: 20, Decay: 0.5}, 9, 10, 0.5},
 	} {
 		if got := c.s.Factor(c.step, c.steps); math.Abs(got-c.want) > 1e-14 {
 			t.Errorf("%+v at %d of %d: %g, want %g", c.s, c.step, c.steps, got, c.want)
+		}
+	}
+}
+
+// The peak and the final share are reached exactly, and in between the rate only falls.
+func TestScheduleEnds(t *testing.T) {
+	for _, shape := range []string{"cosine", "linear", "wsd"} {
+		for _, final := range []float64{0, 0.1, 1.0 / 3, 1} {
+			for warmup := range 4 {
+				for steps := warmup + 1; steps < 300; steps++ {
+					s := Schedule{Shape: shape, WarmupSteps: warmup, Final: final, Decay: 0.3}
+					if last := s.Factor(steps-1, steps); last != final && s.decay(steps) > 0 || warmup > 0 && s.Factor(warmup-1, steps) != 1 {
+						t.Fatalf("%+v, %d steps: last factor %g, at the end of the warmup %g", s, steps, last, s.Factor(warmup-1, steps))
+					}
+					for step := warmup + 1; step < steps; step++ {
+						if s.Factor(step, steps) > s.Factor(step-1, steps) {
+							t.Fatalf("%+v, %d steps: the rate rises at step %d", s, steps, step)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestScheduleIndependent(t *testing.T) {
+	for _, c := range []struct {
+		s     Schedule
+		until int
+		why   string
+	}{
+		{Schedule{Shape: "constant"}, 100, ""},
+		{Schedule{Shape: "constant", WarmupSteps: 130}, 100, ""},
+		{Schedule{Shape: "constant", Warmup: 0.1}, 0, "warmup_steps"},
+		{Schedule{Shape: "wsd", Decay: 0.2}, 80, ""},
+		{Schedule{Shape: "wsd", Decay: 0.2, WarmupSteps: 30}, 80, ""},
+		{Schedule{Shape: "wsd", Decay: 0.2, WarmupSteps: 90}, 90, ""},
+		{Schedule{Shape: "wsd", Decay: 0}, 100, ""},
+		{Schedule{Shape: "wsd", Decay: 1}, 0, "decay"},
+		{Schedule{Shape: "wsd", Decay: 0.2, Warmup: 0.1}, 0, "warmup_steps"},
+		{Schedule{Shape: "cosine", WarmupSteps: 30}, 0, "cosine"},
+		{Schedule{Shape: "linear"}, 0, "linear"},
+	} {
+		until, why := c.s.Independent(100)
+		if until != c.until || !strings.Contains(why, c.why) || (until == 0) != (why != "") {
+			t.Errorf("%+v: %d, %q, want %d", c.s, until, why, c.until)
+		}
+		same := c.s
+		same.Shape = "constant"
+		for step := range until {
+			if got, want := c.s.Factor(step, 100), c.s.Factor(step, 1000); got != want || got != same.Factor(step, 100) {
+				t.Errorf("%+v: factor %g at step %d of 100, %g of 1,000, %g if constant", c.s, got, step, want, same.Factor(step, 100))
+			}
 		}
 	}
 }
@@ -230,6 +295,45 @@ func TestBlocks(t *testing.T) {
 	e, err := EvaluationBlocks(ids, 3, 2, 3)
 	if err != nil || len(e) != 2 || fmt.Sprint(e[0].Tokens, e[1].Tokens) != "[0 1 2 8 9 10] [16 17 18]" {
 		t.Error(e, err)
+	}
+}
+
+// The order of the data depends on the seed alone: batches of any size cut one order.
+func TestOrderOfData(t *testing.T) {
+	ids := make(Stream[uint16], 2*11)
+	var examples []Example
+	for i := range 11 {
+		ids[2*i] = uint16(i)
+		examples = append(examples, Example{[]int32{int32(i)}, []int32{0}})
+	}
+	read := func(batch int, seed int64) (order []int32) {
+		blocks, err := NewBlocks(ids, 1, batch, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source, err := NewExamples(examples, 1, batch, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b, e Batch
+		for step := range 60 / batch {
+			blocks.Batch(step, &b)
+			source.Batch(step, &e)
+			if !slices.Equal(b.Tokens, e.Tokens) {
+				t.Fatalf("blocks are read as %v, examples as %v", b.Tokens, e.Tokens)
+			}
+			order = append(order, b.Tokens...)
+		}
+		return order
+	}
+	want := read(1, 3)
+	for _, batch := range []int{2, 3, 5, 30, 60} { // some of several passes
+		if got := read(batch, 3); !slices.Equal(got, want) {
+			t.Errorf("batches of %d read %v, want %v", batch, got, want)
+		}
+	}
+	if slices.Equal(read(1, 4), want) {
+		t.Error("another seed has the same order")
 	}
 }
 

@@ -13,7 +13,7 @@ type AdamW struct {
 	Betas        []float64 `hcl:"betas,optional" doc:"of the two moments, each at least 0 and below 1"`
 	Eps          float64   `hcl:"eps,optional" doc:"added to the root of the second moment, above 0"`
 	Clip         float64   `hcl:"clip,optional" doc:"largest norm of the whole gradient; 0 is off"`
-	Decay        string    `hcl:"decay,optional" values:"all,matrices,no_embeddings" doc:"what decays: every parameter, all but the gains of norms, or all but the embedding"`
+	Decay        string    `hcl:"decay,optional" values:"all,matrices,no_embeddings" doc:"what decays: every parameter, all but the gains of norms, or all but the embedding, which a tied output is"`
 }
 
 // DefaultAdamW returns the defaults: learning rate 1e-3, weight decay 0.1, betas 0.9 and 0.95, eps 1e-8, clip 1, every parameter decayed.
@@ -36,7 +36,8 @@ func (a AdamW) Check() error {
 	return p.err()
 }
 
-// decays tells whether weight decay applies to a parameter.
+// decays tells whether weight decay applies to a parameter. "matrices" spares the gains of norms. "no_embeddings" is the recipe of OLMo 2 (Walsh
+// et al. 2024): the embedding alone is spared, gains and output decay. A tied output is the embedding, and is spared with it.
 func (a AdamW) decays(s Shape) bool {
 	switch a.Decay {
 	case "matrices":
