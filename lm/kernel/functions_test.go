@@ -249,12 +249,3 @@ func TestWorkersRunEachItemOnce(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkExp(b *testing.B) {
-	x := random(rand.New(rand.NewPCG(1, 1)), 1024)
-	out := make([]float32, 1024)
-	for b.Loop() {
-		Exp(out, x, 1, 3)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1024, "ns/element")
-}

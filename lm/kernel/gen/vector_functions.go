@@ -262,33 +262,25 @@ func transpose(c *Context) {
 		}
 	}
 	c.Label("block")
-	var columns [8]reg.VecVirtual // four elements of rows r and r+4
 	for half := range 2 {
-		var r [4]reg.VecVirtual
+		var r [4]reg.VecVirtual // four elements of rows i and i+4
 		for i := range r {
 			r[i] = c.YMM()
 			c.VMOVUPS(row(x, ldx, x3, i, 16*half), r[i].AsX())
 			c.VINSERTF128(U8(1), row(lower, ldx, x3, i, 16*half), r[i], r[i])
 		}
-		a, b, d, e := c.YMM(), c.YMM(), c.YMM(), c.YMM()
-		c.VUNPCKLPS(r[1], r[0], a)
-		c.VUNPCKHPS(r[1], r[0], b)
-		c.VUNPCKLPS(r[3], r[2], d)
-		c.VUNPCKHPS(r[3], r[2], e)
-		for i, pair := range [4][2]reg.VecVirtual{{a, d}, {a, d}, {b, e}, {b, e}} {
-			columns[4*half+i] = c.YMM()
-			if i%2 == 0 {
-				c.VUNPCKLPD(pair[1], pair[0], columns[4*half+i])
-			} else {
-				c.VUNPCKHPD(pair[1], pair[0], columns[4*half+i])
-			}
+		low, high, column := [2]reg.VecVirtual{c.YMM(), c.YMM()}, [2]reg.VecVirtual{c.YMM(), c.YMM()}, c.YMM()
+		for i := range 2 {
+			c.VUNPCKLPS(r[2*i+1], r[2*i], low[i])
+			c.VUNPCKHPS(r[2*i+1], r[2*i], high[i])
 		}
-	}
-	for i, column := range columns {
-		c.VMOVUPS(column, row(out, ldout, out3, i%4, 0))
-		if i%4 == 3 {
-			c.LEAQ(Mem{Base: out, Index: ldout, Scale: 4}, out)
+		for i, pair := range [][2]reg.VecVirtual{low, high} {
+			c.VUNPCKLPD(pair[1], pair[0], column)
+			c.VMOVUPS(column, row(out, ldout, out3, 2*i, 0))
+			c.VUNPCKHPD(pair[1], pair[0], column)
+			c.VMOVUPS(column, row(out, ldout, out3, 2*i+1, 0))
 		}
+		c.LEAQ(Mem{Base: out, Index: ldout, Scale: 4}, out)
 	}
 	c.ADDQ(Imm(32), x)
 	c.ADDQ(Imm(32), lower)
