@@ -81,7 +81,7 @@ func (n *Net) evaluate(b *Batch) {
 	n.reserve(len(b.Tokens), false)
 	n.pack(false)
 	n.forward(b.Tokens, b.segments(nil), nil, nil)
-	n.losses(b.Targets, nil, 0)
+	n.losses(b.Targets, nil, 0, 0)
 }
 
 // hiddenRows is the number of tokens that Hidden runs at once, if no sequence is longer.

@@ -5,11 +5,50 @@ import "anneal/lm/kernel"
 // segment is a run of tokens of one sequence in the rows of a batch: count rows from row on, at positions from start on. slot names its cache.
 type segment struct{ row, count, start, slot int }
 
+// pass is what the items of work of a pass over a batch read.
+type pass struct {
+	tokens, targets []int32
+	segments        []segment
+	cache           *cache
+	layer           int
+	first, last     int        // the rows that are worked on: all of them, or a block of logits
+	gradients       *gradients // nil: losses alone
+	scale, z        float32
+}
+
+// job is an item of work of a pass. Workers keep what they are given, so a closure made where it is used would be garbage at every step: the
+// jobs of a net are made once and find what they need in n.pass.
+type job func(s *kernel.Scratch, item int)
+
+type jobs struct {
+	pack, embed, beforeAttention, attend, afterAttention, losses           job
+	ffnBackward, attendBackward, projectionsBackward, tasks, embedBackward job
+}
+
+func newJobs(n *Net) jobs {
+	rows := func(f func(s *kernel.Scratch, from, to int)) job {
+		return func(s *kernel.Scratch, item int) {
+			from := n.pass.first + item*chunk
+			f(s, from, min(n.pass.last, from+chunk))
+		}
+	}
+	return jobs{
+		pack: n.packMatrix, embed: rows(n.embed), beforeAttention: rows(n.beforeAttention), attend: n.attend, afterAttention: rows(n.afterAttention),
+		losses: rows(n.lossRows), ffnBackward: rows(n.ffnBackward), attendBackward: n.attendBackward,
+		projectionsBackward: rows(n.projectionsBackward), tasks: n.task, embedBackward: n.embedBackward,
+	}
+}
+
+// eachChunk runs a job over chunks of the rows of the pass.
+func (n *Net) eachChunk(j job) { n.workers.Each(kernel.Chunks(n.pass.last-n.pass.first, chunk), j) }
+
+// eachGroup runs a job over the segments' groups of heads.
+func (n *Net) eachGroup(j job) { n.workers.Each(len(n.pass.segments)*n.model.Groups(), j) }
+
 // forward runs the layers over tokens, which lie in segments, and leaves the residual stream in work.last. Attention looks at its own segment
 // or, with a cache, at all of the sequence so far. visit, which may be nil, sees the residual stream before each layer and after the last.
 // The packed weights must be up to date.
 func (n *Net) forward(tokens []int32, segments []segment, c *cache, visit func(layer int, x []float32)) {
-	width, rows := n.model.Width, len(tokens)
 	for _, t := range tokens {
 		if t < 0 || int(t) >= n.vocab {
 			panic("lm: a token outside of the vocabulary")
@@ -23,105 +62,136 @@ func (n *Net) forward(tokens []int32, segments []segment, c *cache, visit func(l
 			n.work.positions[s.row+i] = int32(s.start + i)
 		}
 	}
-	n.byRows(rows, func(_ *kernel.Scratch, from, to int) {
-		kernel.Embed(part(n.input(0), width, from, to), n.weights.embedding, width, tokens[from:to])
-	})
-	if visit != nil {
-		visit(0, n.input(0))
-	}
+	n.pass = pass{tokens: tokens, segments: segments, cache: c, last: len(tokens)}
+	n.eachChunk(n.jobs.embed)
 	for l := range n.model.Layers {
-		n.byRows(rows, func(_ *kernel.Scratch, from, to int) { n.beforeAttention(l, from, to) })
-		n.attend(l, segments, c)
-		n.byRows(rows, func(s *kernel.Scratch, from, to int) { n.afterAttention(s, l, from, to) })
 		if visit != nil {
-			visit(l+1, n.input(l+1))
+			visit(l, n.work.layer(l).x)
 		}
+		n.pass.layer = l
+		n.eachChunk(n.jobs.beforeAttention)
+		n.eachGroup(n.jobs.attend)
+		n.eachChunk(n.jobs.afterAttention)
+	}
+	if visit != nil {
+		visit(n.model.Layers, n.work.last)
 	}
 }
 
-// beforeAttention computes the norm and the turned queries and keys of some rows.
-func (n *Net) beforeAttention(l, from, to int) {
-	width, shared, rows := n.model.Width, n.model.Groups()*n.model.HeadDim(), to-from
-	a, w, p := n.work.layer(l), &n.weights.layers[l], &n.packed.forward[l]
-	h := part(a.attentionNorm, width, from, to)
-	q, k, v := part(a.q, width, from, to), part(a.k, shared, from, to), part(a.v, shared, from, to)
-	kernel.RMSNorm(h, a.attentionRstd[from:to], part(a.x, width, from, to), w.attentionNorm, float32(n.model.NormEps))
-	p.q.Product(rows, h, width, q, width, false)
-	p.k.Product(rows, h, width, k, shared, false)
-	p.v.Product(rows, h, width, v, shared, false)
-	n.rotation.Rotate(q, n.work.positions[from:to], false)
-	n.rotation.Rotate(k, n.work.positions[from:to], false)
+func (n *Net) embed(_ *kernel.Scratch, from, to int) {
+	kernel.Embed(part(n.work.layer(0).x, n.model.Width, from, to), n.weights.embedding, n.model.Width, n.pass.tokens[from:to])
 }
 
-// attend runs attention over all segments.
-func (n *Net) attend(l int, segments []segment, c *cache) {
-	groups, width, shared := n.model.Groups(), n.model.Width, n.model.Groups()*n.model.HeadDim()
-	a := n.work.layer(l)
-	n.workers.Each(len(segments)*groups, func(s *kernel.Scratch, item int) {
-		g, group := segments[item/groups], item%groups
-		from, to := g.row, g.row+g.count
-		q, k, v := part(a.q, width, from, to), part(a.k, shared, from, to), part(a.v, shared, from, to)
-		out := part(a.attention, width, from, to)
-		if c != nil {
-			keys, values := c.extend(l, group, g, k, v)
-			n.attention.Forward(s, group, g.start, g.count, q, keys, c.length, values, n.attention.Dim, out, nil)
-			return
-		}
-		n.attention.ForwardSequence(s, group, g.count, q, k, v, out, part(a.stats, 2*n.model.Heads, from, to))
-	})
+// beforeAttention computes the queries, keys and values of some rows.
+func (n *Net) beforeAttention(_ *kernel.Scratch, from, to int) {
+	width, shared, rows := n.model.Width, n.model.shared(), to-from
+	a, w, p := n.work.layer(n.pass.layer), &n.weights.layers[n.pass.layer], &n.packed.layers[n.pass.layer]
+	n.norm(&a.attentionIn, w.attentionIn, from, to)
+	h := part(a.attentionIn.out, width, from, to)
+	p.q.forward.Product(rows, h, width, part(a.q.in, width, from, to), width, false)
+	p.k.forward.Product(rows, h, width, part(a.k.in, shared, from, to), shared, false)
+	p.v.forward.Product(rows, h, width, part(a.v, shared, from, to), shared, false)
+	n.norm(&a.q, w.qNorm, from, to)
+	n.norm(&a.k, w.kNorm, from, to)
+	n.rotation.Rotate(part(a.q.out, width, from, to), n.work.positions[from:to], false)
+	n.rotation.Rotate(part(a.k.out, shared, from, to), n.work.positions[from:to], false)
 }
 
-// afterAttention adds the output of attention and the feed-forward to the residual stream.
-func (n *Net) afterAttention(s *kernel.Scratch, l, from, to int) {
+// attend runs attention for a group of heads of a segment.
+func (n *Net) attend(s *kernel.Scratch, item int) {
+	groups, width, shared := n.model.Groups(), n.model.Width, n.model.shared()
+	a, c := n.work.layer(n.pass.layer), n.pass.cache
+	g, group := n.pass.segments[item/groups], item%groups
+	from, to := g.row, g.row+g.count
+	q, k, v := part(a.q.out, width, from, to), part(a.k.out, shared, from, to), part(a.v, shared, from, to)
+	out := part(a.attention, width, from, to)
+	if c != nil {
+		keys, values := c.extend(n.pass.layer, group, g, k, v)
+		n.attention.Forward(s, group, g.start, g.count, q, keys, c.length, values, n.attention.Dim, out, nil)
+		return
+	}
+	n.attention.ForwardSequence(s, group, g.count, q, k, v, out, part(a.stats, 2*n.model.Heads, from, to))
+}
+
+// afterAttention adds attention's output and the feed-forward to the residual stream.
+func (n *Net) afterAttention(s *kernel.Scratch, from, to int) {
 	width, ff, rows := n.model.Width, n.model.FF, to-from
-	a, w, p := n.work.layer(l), &n.weights.layers[l], &n.packed.forward[l]
-	middle, h, next := part(a.middle, width, from, to), part(a.ffnNorm, width, from, to), part(n.input(l+1), width, from, to)
-	gate, up := part(a.gate, ff, from, to), part(a.up, ff, from, to)
-	copy(middle, part(a.x, width, from, to))
-	p.o.Product(rows, part(a.attention, width, from, to), width, middle, width, true)
-	kernel.RMSNorm(h, a.ffnRstd[from:to], middle, w.ffnNorm, float32(n.model.NormEps))
-	p.gate.Product(rows, h, width, gate, ff, false)
-	p.up.Product(rows, h, width, up, ff, false)
+	a, w, p := n.work.layer(n.pass.layer), &n.weights.layers[n.pass.layer], &n.packed.layers[n.pass.layer]
+	n.join(&a.attentionOut, w.attentionOut, part(a.x, width, from, to), part(a.attention, width, from, to), p.o, from, to)
+	n.norm(&a.ffnIn, w.ffnIn, from, to)
+	h, gate, up := part(a.ffnIn.out, width, from, to), part(a.gate, ff, from, to), part(a.up, ff, from, to)
+	p.gate.forward.Product(rows, h, width, gate, ff, false)
+	p.up.forward.Product(rows, h, width, up, ff, false)
 	product := s.Floats(rows * ff)
 	kernel.SwiGLU(product, part(a.sigmoid, ff, from, to), gate, up)
-	copy(next, middle)
-	p.down.Product(rows, product, ff, next, width, true)
+	n.join(&a.ffnOut, w.ffnOut, part(a.middle, width, from, to), product, p.down, from, to)
+}
+
+// join computes the residual stream after a sublayer in a.out: x + h·p, with an RMSNorm of the product if there is a gain.
+func (n *Net) join(a *norm, gain, x, h []float32, p *panels, from, to int) {
+	next := part(a.out, p.out, from, to)
+	if gain == nil {
+		copy(next, x)
+		p.forward.Product(to-from, h, p.in, next, p.out, true)
+		return
+	}
+	p.forward.Product(to-from, h, p.in, part(a.in, p.out, from, to), p.out, false)
+	n.norm(a, gain, from, to)
+	add(next, x)
+}
+
+// norm computes a.out = RMSNorm(a.in)·gain for some rows, if there is a gain.
+func (n *Net) norm(a *norm, gain []float32, from, to int) {
+	if gain == nil {
+		return
+	}
+	width := len(gain)
+	kernel.RMSNorm(part(a.out, width, from, to), a.rstd[from:to], part(a.in, width, from, to), gain, float32(n.model.NormEps))
+}
+
+func add(to, x []float32) {
+	to = to[:len(x)]
+	for i, v := range x {
+		to[i] += v
+	}
 }
 
 // computeLogits computes the final norm and the logits of the rows from, …, to-1 of work.last.
 func (n *Net) computeLogits(from, to int, out []float32) {
-	width := n.model.Width
-	h := part(n.work.final, width, from, to)
-	kernel.RMSNorm(h, n.work.finalRstd[from:to], part(n.work.last, width, from, to), n.weights.norm, float32(n.model.NormEps))
-	n.packed.outputForward.Product(to-from, h, width, out, n.vocab, false)
+	n.norm(&n.work.final, n.weights.norm, from, to)
+	n.packed.output.forward.Product(to-from, part(n.work.final.out, n.model.Width, from, to), n.model.Width, out, n.vocab, false)
 }
 
 // losses leaves the negative log-likelihood of each row's target in work.loss, the logits a block of rows at a time. With gradients, scale
-// times that of their sum goes to g and to work.dfinal and work.after.
-func (n *Net) losses(targets []int32, g *gradients, scale float32) {
-	rows, vocab, width := len(targets), n.vocab, n.model.Width
+// times that of the sum of loss + z·(ln Σ e^logit)² goes to g and to work.dfinal and work.after.
+func (n *Net) losses(targets []int32, g *gradients, scale, z float32) {
 	for _, t := range targets {
-		if t >= int32(vocab) {
+		if t >= int32(n.vocab) {
 			panic("lm: a target outside of the vocabulary")
 		}
 	}
-	for block := 0; block < rows; block += n.logitRows() {
-		size := min(n.logitRows(), rows-block)
-		n.byRows(size, func(s *kernel.Scratch, from, to int) {
-			logits := part(n.work.logits, vocab, from, to)
-			from, to = block+from, block+to
-			n.computeLogits(from, to, logits)
-			kernel.CrossEntropy(n.work.loss[from:to], logits, targets[from:to], g != nil, scale, 0)
-			if g == nil {
-				return
-			}
-			d, dx := part(n.work.dfinal, width, from, to), part(n.work.after, width, from, to)
-			n.packed.outputBackward.Product(to-from, logits, vocab, d, width, false)
-			clear(dx)
-			kernel.RMSNormBackward(dx, d, part(n.work.last, width, from, to), n.work.finalRstd[from:to], n.weights.norm, s.Floats(2*width))
-		})
+	p := &n.pass
+	p.targets, p.gradients, p.scale, p.z = targets, g, scale, z
+	for p.first = 0; p.first < len(targets); p.first = p.last {
+		p.last = min(len(targets), p.first+n.logitRows())
+		n.eachChunk(n.jobs.losses)
 		if g != nil {
-			n.outputGradient(g, block, size)
+			n.outputGradient(g)
 		}
 	}
+	p.first, p.last = 0, len(targets)
+}
+
+func (n *Net) lossRows(s *kernel.Scratch, from, to int) {
+	w, p, width := &n.work, &n.pass, n.model.Width
+	logits := part(w.logits, n.vocab, from-p.first, to-p.first)
+	n.computeLogits(from, to, logits)
+	kernel.CrossEntropy(w.loss[from:to], logits, p.targets[from:to], p.gradients != nil, p.scale, p.z)
+	if p.gradients == nil {
+		return
+	}
+	d, dx := part(w.dfinal, width, from, to), part(w.after, width, from, to)
+	n.packed.output.backward.Product(to-from, logits, n.vocab, d, width, false)
+	clear(dx)
+	w.final.addBackward(dx, d, n.weights.norm, from, to, s.Floats(2*width))
 }

@@ -6,22 +6,28 @@ import (
 	"anneal/lm/kernel"
 )
 
-// gradients accumulate over the batches of one optimizer step. Products continue their chains; the sums for norm gains stay in float64 until
-// finish.
+// gradients accumulate over the micro-batches of one optimizer step. Products continue their chains; the sums for the gains of norms stay in
+// float64 until finish.
 type gradients struct {
 	tensors []Parameter
-	sums    matrices
-	gains   [][]float64 // two norms a layer, then the final one
-	tied    []float32   // the output's share of a tied embedding (vocab,width)
+	sums    matrices[float32] // the tensors
+	wide    [][]float64       // by parameter: the sums of a gain, nil for a matrix
+	gains   matrices[float64] // the same by role
+	tied    []float32         // the output's share of a tied embedding (vocab,width)
 	tasks   []task
 }
 
 func (n *Net) newGradients() *gradients {
 	g := &gradients{tensors: zeros(n.shapes)}
-	g.sums = bind(n.model, g.tensors)
-	for range 2*n.model.Layers + 1 {
-		g.gains = append(g.gains, make([]float64, n.model.Width))
+	g.sums = bind(n.model, vectors(g.tensors))
+	for _, s := range n.shapes {
+		var sum []float64
+		if len(s.Dims) == 1 {
+			sum = make([]float64, s.size())
+		}
+		g.wide = append(g.wide, sum)
 	}
+	g.gains = bind(n.model, g.wide)
 	if n.model.Tied {
 		g.tied = make([]float32, len(n.weights.embedding))
 	}
@@ -30,29 +36,26 @@ func (n *Net) newGradients() *gradients {
 
 // reset starts a step.
 func (g *gradients) reset() {
-	for _, t := range g.tensors {
+	for i, t := range g.tensors {
 		clear(t.data())
-	}
-	for _, sum := range g.gains {
-		clear(sum)
+		clear(g.wide[i])
 	}
 	clear(g.tied)
 }
 
 // finish completes the tensors.
 func (n *Net) finish(g *gradients) {
-	round := func(to []float32, from []float64) {
-		for i, v := range from {
-			to[i] = float32(v)
+	for i, sum := range g.wide {
+		if sum == nil {
+			continue
+		}
+		to := g.tensors[i].data()
+		for j, v := range sum {
+			to[j] = float32(v)
 		}
 	}
-	for l := range g.sums.layers {
-		round(g.sums.layers[l].attentionNorm, g.gains[2*l])
-		round(g.sums.layers[l].ffnNorm, g.gains[2*l+1])
-	}
-	round(g.sums.norm, g.gains[2*n.model.Layers])
-	for i, v := range g.tied {
-		g.sums.embedding[i] += v
+	if n.model.Tied {
+		add(g.sums.embedding, g.tied)
 	}
 }
 
@@ -79,39 +82,29 @@ func (g *gradients) product(dw, x []float32, in int, dy []float32, out int) {
 	}
 }
 
-func (g *gradients) norm(gain []float64, x, rstd, dy []float32) {
+func (g *gradients) norm(gain []float64, a *norm, dy []float32) {
 	for c := 0; c < len(gain); c += taskColumns {
-		g.tasks = append(g.tasks, task{x: x, dy: dy, rstd: rstd, gain: gain, in: len(gain), cols: [2]int{c, min(len(gain), c+taskColumns)}})
+		g.tasks = append(g.tasks, task{x: a.in, dy: dy, rstd: a.rstd, gain: gain, in: len(gain), cols: [2]int{c, min(len(gain), c+taskColumns)}})
 	}
 }
 
-// run does the collected tasks over the given number of tokens, the largest first.
-func (n *Net) run(g *gradients, tokens int) {
-	cost := func(t task) int { return (t.rows[1] - t.rows[0] + 1) * (t.cols[1] - t.cols[0]) }
-	slices.SortStableFunc(g.tasks, func(a, b task) int { return cost(b) - cost(a) })
-	n.workers.Each(len(g.tasks), func(s *kernel.Scratch, i int) {
-		t := &g.tasks[i]
-		if t.gain != nil {
-			kernel.RMSNormGain(t.gain[t.cols[0]:t.cols[1]], t.cols[0], t.dy[:tokens*t.in], t.x[:tokens*t.in], t.rstd[:tokens], t.in)
-			return
-		}
-		r, c := t.rows[0], t.cols[0]
-		s.Product(kernel.TN, t.rows[1]-r, t.cols[1]-c, tokens, t.x[r:], t.in, t.dy[c:], t.out, t.dw[r*t.out+c:], t.out, true)
-	})
+func (t *task) cost() int { return (t.rows[1] - t.rows[0] + 1) * (t.cols[1] - t.cols[0]) }
+
+// run does the collected tasks over the rows of the pass, the largest first.
+func (n *Net) run(g *gradients) {
+	slices.SortStableFunc(g.tasks, func(a, b task) int { return b.cost() - a.cost() })
+	n.workers.Each(len(g.tasks), n.jobs.tasks)
 	g.tasks = g.tasks[:0]
 }
 
-// outputGradient accumulates the gradient of the output matrix over a block of tokens, whose logits' gradients lie in work.logits.
-func (n *Net) outputGradient(g *gradients, block, size int) {
-	width := n.model.Width
-	final := part(n.work.final, width, block, block+size)
-	if n.model.Tied {
-		g.product(g.tied, n.work.logits, n.vocab, final, width)
-	} else {
-		g.product(g.sums.output, final, width, n.work.logits, n.vocab)
+func (n *Net) task(s *kernel.Scratch, item int) {
+	t, tokens := &n.pass.gradients.tasks[item], n.pass.last-n.pass.first
+	if t.gain != nil {
+		kernel.RMSNormGain(t.gain[t.cols[0]:t.cols[1]], t.cols[0], t.dy[:tokens*t.in], t.x[:tokens*t.in], t.rstd[:tokens], t.in)
+		return
 	}
-	g.norm(g.gains[2*n.model.Layers], part(n.work.last, width, block, block+size), n.work.finalRstd[block:], n.work.dfinal[block*width:])
-	n.run(g, size)
+	r, c := t.rows[0], t.cols[0]
+	s.Product(kernel.TN, t.rows[1]-r, t.cols[1]-c, tokens, t.x[r:], t.in, t.dy[c:], t.out, t.dw[r*t.out+c:], t.out, true)
 }
 
 // accumulate adds to g the gradient of a batch's loss, and returns the sum of the losses of its targets, in their order. The gradient is that of
@@ -127,8 +120,8 @@ func (n *Net) accumulate(g *gradients, b *Batch, micro, targets int, z float64) 
 		m := b.sequences(from, min(b.Sequences, from+micro))
 		n.work.segments = m.segments(n.work.segments)
 		n.forward(m.Tokens, n.work.segments, nil, nil)
-		n.losses(m.Targets, g, float32(1/float64(targets)))
-		n.backward(g, m.Tokens, n.work.segments)
+		n.losses(m.Targets, g, float32(1/float64(targets)), float32(z))
+		n.backward(g)
 		for _, v := range n.work.loss[:len(m.Tokens)] {
 			loss += v
 		}
@@ -136,69 +129,125 @@ func (n *Net) accumulate(g *gradients, b *Batch, micro, targets int, z float64) 
 	return loss
 }
 
-// backward accumulates the gradients of everything below the final norm, given work.after, for the batch that forward has run.
-func (n *Net) backward(g *gradients, tokens []int32, segments []segment) {
-	w, rows, width, ff, shared := &n.work, len(tokens), n.model.Width, n.model.FF, n.model.Groups()*n.model.HeadDim()
-	for l := n.model.Layers - 1; l >= 0; l-- {
-		a, sum := w.layer(l), &g.sums.layers[l]
-		n.byRows(rows, func(s *kernel.Scratch, from, to int) { n.feedForwardBackward(s, l, from, to) })
-		n.workers.Each(len(segments)*n.model.Groups(), func(s *kernel.Scratch, item int) {
-			t, group := segments[item/n.model.Groups()], item%n.model.Groups()
-			from, to := t.row, t.row+t.count
-			n.attention.BackwardSequence(s, group, t.count, part(a.q, width, from, to), part(a.k, shared, from, to), part(a.v, shared, from, to),
-				part(a.stats, 2*n.model.Heads, from, to), part(w.dattention, width, from, to),
-				part(w.dq, width, from, to), part(w.dk, shared, from, to), part(w.dvalues, shared, from, to))
-		})
-		n.byRows(rows, func(s *kernel.Scratch, from, to int) { n.projectionsBackward(s, l, from, to) })
-
-		g.product(sum.down, a.sigmoid, ff, w.after, width)
-		g.product(sum.gate, a.ffnNorm, width, a.gate, ff)
-		g.product(sum.up, a.ffnNorm, width, a.up, ff)
-		g.product(sum.o, a.attention, width, w.middle, width)
-		g.product(sum.q, a.attentionNorm, width, w.dq, width)
-		g.product(sum.k, a.attentionNorm, width, w.dk, shared)
-		g.product(sum.v, a.attentionNorm, width, w.dvalues, shared)
-		g.norm(g.gains[2*l], a.x, a.attentionRstd, w.dattentionNorm)
-		g.norm(g.gains[2*l+1], a.middle, a.ffnRstd, w.dffnNorm)
-		n.run(g, rows)
-		w.after, w.before = w.before, w.after
+// outputGradient accumulates the gradient of the output matrix over a block of tokens, whose logits' gradients lie in work.logits.
+func (n *Net) outputGradient(g *gradients) {
+	w, width, from, to := &n.work, n.model.Width, n.pass.first, n.pass.last
+	final := part(w.final.out, width, from, to)
+	if n.model.Tied {
+		g.product(g.tied, w.logits, n.vocab, final, width)
+	} else {
+		g.product(g.sums.output, final, width, w.logits, n.vocab)
 	}
-	const columns = 32
-	n.workers.Each(kernel.Chunks(width, columns), func(_ *kernel.Scratch, i int) {
-		from, to := kernel.Chunk(i, width, columns)
-		kernel.EmbedBackward(g.sums.embedding, w.after, width, tokens, from, to)
-	})
+	g.norm(g.gains.norm, &norm{in: part(w.last, width, from, to), rstd: w.final.rstd[from:to]}, part(w.dfinal, width, from, to))
+	n.run(g)
 }
 
-// feedForwardBackward goes from work.after to work.middle and work.dattention. The activations of gate and up become their gradients, the
-// sigmoid the input of down.
-func (n *Net) feedForwardBackward(s *kernel.Scratch, l, from, to int) {
+// backward accumulates the gradients of everything below the final norm, given work.after, for the batch that forward and losses have run.
+func (n *Net) backward(g *gradients) {
+	w, width, ff, shared := &n.work, n.model.Width, n.model.FF, n.model.shared()
+	for l := n.model.Layers - 1; l >= 0; l-- {
+		n.pass.layer = l
+		n.eachChunk(n.jobs.ffnBackward)
+		n.eachGroup(n.jobs.attendBackward)
+		n.eachChunk(n.jobs.projectionsBackward)
+
+		a, sum, gain := w.layer(l), &g.sums.layers[l], &g.gains.layers[l]
+		g.product(sum.down, a.sigmoid, ff, a.ffnOut.gradient(w.after), width)
+		g.product(sum.gate, a.ffnIn.out, width, a.gate, ff)
+		g.product(sum.up, a.ffnIn.out, width, a.up, ff)
+		g.product(sum.o, a.attention, width, a.attentionOut.gradient(w.middle), width)
+		g.product(sum.q, a.attentionIn.out, width, a.q.gradient(w.dq), width)
+		g.product(sum.k, a.attentionIn.out, width, a.k.gradient(w.dk), shared)
+		g.product(sum.v, a.attentionIn.out, width, w.dv, shared)
+		g.norm(gain.attentionIn, &a.attentionIn, w.dattentionIn)
+		g.norm(gain.qNorm, &a.q, w.dq)
+		g.norm(gain.kNorm, &a.k, w.dk)
+		g.norm(gain.attentionOut, &a.attentionOut, w.middle)
+		g.norm(gain.ffnIn, &a.ffnIn, w.dffnIn)
+		g.norm(gain.ffnOut, &a.ffnOut, w.after)
+		n.run(g)
+		w.after, w.before = w.before, w.after
+	}
+	n.workers.Each(kernel.Chunks(width, embedColumns), n.jobs.embedBackward)
+}
+
+// embedColumns is the number of columns of the embedding's gradient that an item of work adds to.
+const embedColumns = 32
+
+func (n *Net) embedBackward(_ *kernel.Scratch, item int) {
+	from, to := kernel.Chunk(item, n.model.Width, embedColumns)
+	kernel.EmbedBackward(n.pass.gradients.sums.embedding, n.work.after, n.model.Width, n.pass.tokens, from, to)
+}
+
+// ffnBackward goes from work.after to work.middle and work.dattention. The activations of gate and up become their gradients, the sigmoid the
+// input of down.
+func (n *Net) ffnBackward(s *kernel.Scratch, from, to int) {
 	w, width, ff, rows := &n.work, n.model.Width, n.model.FF, to-from
-	a, p := w.layer(l), &n.packed.backward[l]
-	after, middle, dh := part(w.after, width, from, to), part(w.middle, width, from, to), part(w.dffnNorm, width, from, to)
-	gate, up := part(a.gate, ff, from, to), part(a.up, ff, from, to)
-	buffer := s.Floats(rows*ff + 2*width)
-	d := buffer[:rows*ff]
-	p.down.Product(rows, after, width, d, ff, false)
+	a, gains, p := w.layer(n.pass.layer), &n.weights.layers[n.pass.layer], &n.packed.layers[n.pass.layer]
+	gate, up, dh := part(a.gate, ff, from, to), part(a.up, ff, from, to), part(w.dffnIn, width, from, to)
+	d := s.Floats(rows*ff + 2*width)
+	d, buffer := d[:rows*ff], d[rows*ff:]
+	a.ffnOut.backward(w.after, gains.ffnOut, from, to, buffer)
+	p.down.backward.Product(rows, part(a.ffnOut.gradient(w.after), width, from, to), width, d, ff, false)
 	kernel.SwiGLUBackward(gate, up, part(a.sigmoid, ff, from, to), d)
-	p.gate.Product(rows, gate, ff, dh, width, false)
-	p.up.Product(rows, up, ff, dh, width, true)
-	copy(middle, after)
-	kernel.RMSNormBackward(middle, dh, part(a.middle, width, from, to), a.ffnRstd[from:to], n.weights.layers[l].ffnNorm, buffer[rows*ff:])
-	p.o.Product(rows, middle, width, part(w.dattention, width, from, to), width, false)
+	p.gate.backward.Product(rows, gate, ff, dh, width, false)
+	p.up.backward.Product(rows, up, ff, dh, width, true)
+	middle := part(w.middle, width, from, to)
+	copy(middle, part(w.after, width, from, to))
+	a.ffnIn.addBackward(middle, dh, gains.ffnIn, from, to, buffer)
+	a.attentionOut.backward(w.middle, gains.attentionOut, from, to, buffer)
+	p.o.backward.Product(rows, part(a.attentionOut.gradient(w.middle), width, from, to), width, part(w.dattention, width, from, to), width, false)
+}
+
+// attendBackward goes from work.dattention to the gradients of a segment's queries, keys and values of a group of heads.
+func (n *Net) attendBackward(s *kernel.Scratch, item int) {
+	groups, w, width, shared := n.model.Groups(), &n.work, n.model.Width, n.model.shared()
+	a, g, group := w.layer(n.pass.layer), n.pass.segments[item/groups], item%groups
+	from, to := g.row, g.row+g.count
+	n.attention.BackwardSequence(s, group, g.count, part(a.q.out, width, from, to), part(a.k.out, shared, from, to), part(a.v, shared, from, to),
+		part(a.stats, 2*n.model.Heads, from, to), part(w.dattention, width, from, to),
+		part(w.dq, width, from, to), part(w.dk, shared, from, to), part(w.dv, shared, from, to))
 }
 
 // projectionsBackward goes from work.middle and the gradients of queries, keys and values to work.before.
-func (n *Net) projectionsBackward(s *kernel.Scratch, l, from, to int) {
-	w, width, shared, rows := &n.work, n.model.Width, n.model.Groups()*n.model.HeadDim(), to-from
-	a, p := w.layer(l), &n.packed.backward[l]
-	dq, dk, dv := part(w.dq, width, from, to), part(w.dk, shared, from, to), part(w.dvalues, shared, from, to)
-	dh, before := part(w.dattentionNorm, width, from, to), part(w.before, width, from, to)
-	n.rotation.Rotate(dq, w.positions[from:to], true)
-	n.rotation.Rotate(dk, w.positions[from:to], true)
-	p.q.Product(rows, dq, width, dh, width, false)
-	p.k.Product(rows, dk, shared, dh, width, true)
-	p.v.Product(rows, dv, shared, dh, width, true)
+func (n *Net) projectionsBackward(s *kernel.Scratch, from, to int) {
+	w, width, shared, rows := &n.work, n.model.Width, n.model.shared(), to-from
+	a, gains, p := w.layer(n.pass.layer), &n.weights.layers[n.pass.layer], &n.packed.layers[n.pass.layer]
+	dh, buffer := part(w.dattentionIn, width, from, to), s.Floats(2*width)
+	n.rotation.Rotate(part(w.dq, width, from, to), w.positions[from:to], true)
+	n.rotation.Rotate(part(w.dk, shared, from, to), w.positions[from:to], true)
+	a.q.backward(w.dq, gains.qNorm, from, to, buffer)
+	a.k.backward(w.dk, gains.kNorm, from, to, buffer)
+	p.q.backward.Product(rows, part(a.q.gradient(w.dq), width, from, to), width, dh, width, false)
+	p.k.backward.Product(rows, part(a.k.gradient(w.dk), shared, from, to), shared, dh, width, true)
+	p.v.backward.Product(rows, part(w.dv, shared, from, to), shared, dh, width, true)
+	before := part(w.before, width, from, to)
 	copy(before, part(w.middle, width, from, to))
-	kernel.RMSNormBackward(before, dh, part(a.x, width, from, to), a.attentionRstd[from:to], n.weights.layers[l].attentionNorm, s.Floats(2*width))
+	a.attentionIn.addBackward(before, dh, gains.attentionIn, from, to, buffer)
+}
+
+// gradient returns where the gradient by a.in lies, given that by a.out.
+func (a *norm) gradient(dout []float32) []float32 {
+	if a.din == nil {
+		return dout
+	}
+	return a.din
+}
+
+// backward computes the gradient by a.in for some rows, given dout, all that by a.out, if there is a gain. buffer holds 2·width.
+func (a *norm) backward(dout, gain []float32, from, to int, buffer []float32) {
+	if width := len(gain); gain != nil {
+		din := part(a.din, width, from, to)
+		clear(din)
+		a.addBackward(din, part(dout, width, from, to), gain, from, to, buffer)
+	}
+}
+
+// addBackward adds to dx the gradient by a.in for some rows, given dout, that by a.out for these. Without a gain it is dout.
+func (a *norm) addBackward(dx, dout, gain []float32, from, to int, buffer []float32) {
+	if gain == nil {
+		add(dx, dout)
+		return
+	}
+	kernel.RMSNormBackward(dx, dout, part(a.in, len(gain), from, to), a.rstd[from:to], gain, buffer)
 }

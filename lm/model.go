@@ -5,10 +5,14 @@ import (
 	"math"
 )
 
-// Model is the shape of a transformer. Layers have no biases; norms are RMSNorm before each sublayer, positions rotary (halves of a head
-// paired), the feed-forward SwiGLU.
+// Model is the shape of a transformer. Layers have no biases; norms are RMSNorm, positions rotary (halves of a head paired), the feed-forward
+// SwiGLU. The families differ in where they have norms:
+//
+//	llama (Touvron et al. 2023)       x += attention(norm(x)), x += ffn(norm(x))
+//	olmo2 (OLMo team, Allen AI 2025)  x += norm(attention(x)), x += norm(ffn(x)), and a norm over all queries and one over all keys of a
+//	                                  position, before they are turned
 type Model struct {
-	Family    string  `hcl:"family,optional" values:"llama" doc:"architecture; llama: RMSNorm before each sublayer, rotary positions, SwiGLU, no biases"`
+	Family    string  `hcl:"family,optional" values:"llama,olmo2" doc:"architecture: rotary positions, SwiGLU, no biases, and RMSNorm before each sublayer (llama), or after it and over queries and keys (olmo2)"`
 	Layers    int     `hcl:"layers" doc:"pairs of attention and feed-forward, at least 1"`
 	Width     int     `hcl:"width" doc:"numbers at each position of the residual stream; heads times an even head dimension"`
 	Heads     int     `hcl:"heads" doc:"of attention, by their queries; they divide the width"`
@@ -42,6 +46,9 @@ func (m Model) Check() error {
 // HeadDim returns the dimension of a head.
 func (m Model) HeadDim() int { return m.Width / m.Heads }
 
+// shared returns the columns of keys and values.
+func (m Model) shared() int { return m.Groups() * m.HeadDim() }
+
 // Groups returns the number of key and value heads.
 func (m Model) Groups() int {
 	if m.KVHeads == 0 {
@@ -60,32 +67,54 @@ type Shape struct {
 // heads side by side.
 //
 //	embedding (vocab,width)
-//	layers.N.attention_norm (width), .q (width,width), .k and .v (width,groups·head_dim), .o (width,width)
-//	layers.N.ffn_norm (width), .gate and .up (width,ff), .down (ff,width)
+//	llama: layers.N.attention_norm (width), .q (width,width), .k and .v (width,groups·head_dim), .o (width,width)
+//	       layers.N.ffn_norm (width), .gate and .up (width,ff), .down (ff,width)
+//	olmo2: layers.N.q (width,width), .q_norm (width), .k (width,groups·head_dim), .k_norm (groups·head_dim), .v (width,groups·head_dim),
+//	       .o (width,width), .attention_norm (width)
+//	       layers.N.gate and .up (width,ff), .down (ff,width), .ffn_norm (width)
 //	norm (width)
 //	output (width,vocab), unless tied
 func (m Model) Shapes(vocab int) []Shape {
-	shared := m.Groups() * m.HeadDim()
 	s := []Shape{{"embedding", []int{vocab, m.Width}}}
-	for l := range m.Layers {
-		name := func(part string) string { return fmt.Sprintf("layers.%d.%s", l, part) }
-		s = append(s,
-			Shape{name("attention_norm"), []int{m.Width}},
-			Shape{name("q"), []int{m.Width, m.Width}},
-			Shape{name("k"), []int{m.Width, shared}},
-			Shape{name("v"), []int{m.Width, shared}},
-			Shape{name("o"), []int{m.Width, m.Width}},
-			Shape{name("ffn_norm"), []int{m.Width}},
-			Shape{name("gate"), []int{m.Width, m.FF}},
-			Shape{name("up"), []int{m.Width, m.FF}},
-			Shape{name("down"), []int{m.FF, m.Width}},
-		)
+	for i := range m.Layers {
+		for _, p := range parts(m, new(layer[float32])) {
+			s = append(s, Shape{fmt.Sprintf("layers.%d.%s", i, p.name), p.dims})
+		}
 	}
 	s = append(s, Shape{"norm", []int{m.Width}})
 	if !m.Tied {
 		s = append(s, Shape{"output", []int{m.Width, vocab}})
 	}
 	return s
+}
+
+// layer holds a layer's parameters by role, or numbers shaped like them. The gains of norms that the family lacks are nil.
+type layer[T any] struct {
+	attentionIn, q, qNorm, k, kNorm, v, o, attentionOut []T
+	ffnIn, gate, up, down, ffnOut                       []T
+}
+
+// layerPart is a parameter of a layer: its name, its dimensions and its place.
+type layerPart[T any] struct {
+	name string
+	dims []int
+	at   *[]T
+}
+
+// parts lists a layer's parameters in their order. It is all in which the families differ.
+func parts[T any](m Model, l *layer[T]) []layerPart[T] {
+	w, s, ff := m.Width, m.shared(), m.FF
+	if m.Family == "olmo2" {
+		return []layerPart[T]{
+			{"q", []int{w, w}, &l.q}, {"q_norm", []int{w}, &l.qNorm}, {"k", []int{w, s}, &l.k}, {"k_norm", []int{s}, &l.kNorm},
+			{"v", []int{w, s}, &l.v}, {"o", []int{w, w}, &l.o}, {"attention_norm", []int{w}, &l.attentionOut},
+			{"gate", []int{w, ff}, &l.gate}, {"up", []int{w, ff}, &l.up}, {"down", []int{ff, w}, &l.down}, {"ffn_norm", []int{w}, &l.ffnOut},
+		}
+	}
+	return []layerPart[T]{
+		{"attention_norm", []int{w}, &l.attentionIn}, {"q", []int{w, w}, &l.q}, {"k", []int{w, s}, &l.k}, {"v", []int{w, s}, &l.v}, {"o", []int{w, w}, &l.o},
+		{"ffn_norm", []int{w}, &l.ffnIn}, {"gate", []int{w, ff}, &l.gate}, {"up", []int{w, ff}, &l.up}, {"down", []int{ff, w}, &l.down},
+	}
 }
 
 // ParameterCount returns the number of trained numbers, embeddings included.

@@ -33,38 +33,50 @@ type Net struct {
 	vocab, context int
 	shapes         []Shape
 	parameters     []Parameter
-	weights        matrices
+	weights        matrices[float32]
 	packed         packed
 	rotation       *kernel.Rotation
 	attention      kernel.Attention
 	workers        *kernel.Workers
 	work           workspace
+	pass           pass
+	jobs           jobs
 }
 
-// matrices are the numbers of one set of tensors shaped like the parameters, by role.
-type matrices struct {
-	embedding    []float32
-	layers       []layer
-	norm, output []float32 // output is nil if tied
+// matrices are one set of numbers shaped like the parameters, by role.
+type matrices[T any] struct {
+	embedding    []T
+	layers       []layer[T]
+	norm, output []T // output is nil if tied
 }
 
-type layer struct{ attentionNorm, q, k, v, o, ffnNorm, gate, up, down []float32 }
-
-func bind(m Model, tensors []Parameter) matrices {
-	next := func() []float32 {
-		x := tensors[0].data()
-		tensors = tensors[1:]
+// bind gives vectors, which lie in the order of the parameters, their roles.
+func bind[T any](m Model, vectors [][]T) matrices[T] {
+	next := func() []T {
+		x := vectors[0]
+		vectors = vectors[1:]
 		return x
 	}
-	w := matrices{embedding: next()}
-	for range m.Layers {
-		w.layers = append(w.layers, layer{next(), next(), next(), next(), next(), next(), next(), next(), next()})
+	w := matrices[T]{embedding: next(), layers: make([]layer[T], m.Layers)}
+	for i := range w.layers {
+		for _, p := range parts(m, &w.layers[i]) {
+			*p.at = next()
+		}
 	}
 	w.norm = next()
 	if !m.Tied {
 		w.output = next()
 	}
 	return w
+}
+
+// vectors returns the numbers of all tensors.
+func vectors(tensors []Parameter) [][]float32 {
+	var v [][]float32
+	for _, t := range tensors {
+		v = append(v, t.data())
+	}
+	return v
 }
 
 // zeros returns a tensor of zeros for every shape.
@@ -175,8 +187,9 @@ func empty(m Model, vocab, context int) (*Net, error) {
 		attention: kernel.Attention{Heads: m.Heads, Groups: m.Groups(), Dim: m.HeadDim(), Scale: float32(1 / math.Sqrt(float64(m.HeadDim())))},
 		workers:   kernel.NewWorkers(nil),
 	}
-	n.weights = bind(m, n.parameters)
-	n.packed.forward, n.packed.backward = make([]panels, m.Layers), make([]panels, m.Layers)
+	n.weights = bind(m, vectors(n.parameters))
+	n.packed = newPacked(n)
+	n.jobs = newJobs(n)
 	return n, nil
 }
 
@@ -205,57 +218,60 @@ func (n *Net) Parameter(name string) *tensor.Dense {
 // UseCores sets how many cores evaluation and generation may use; it is asked before every batch and step. The default is one.
 func (n *Net) UseCores(cores func() int) { n.workers = kernel.NewWorkers(cores) }
 
-// panels are the matrices of a layer, packed for products.
-type panels struct{ q, k, v, o, gate, up, down kernel.Panels }
+// panels are a matrix (in,out), packed for x·W in forward and for dy·Wᵀ in backward. A tied output is the transpose of what it is packed from.
+type panels struct {
+	matrix            []float32
+	in, out           int
+	transposed        bool
+	forward, backward kernel.Panels
+}
 
-// packed are the weights packed for the forward pass, and transposed for the backward pass.
+// packed are the packed weights: a layer's by role, and all of them, the largest first.
 type packed struct {
-	forward, backward             []panels
-	outputForward, outputBackward kernel.Panels
+	layers   []layerPanels
+	output   *panels
+	all      []*panels
+	backward bool // whether they are packed for the backward pass too
+}
+
+type layerPanels struct{ q, k, v, o, gate, up, down *panels }
+
+func newPacked(n *Net) (p packed) {
+	width, shared, ff := n.model.Width, n.model.shared(), n.model.FF
+	add := func(x []float32, in, out int) *panels {
+		p.all = append(p.all, &panels{matrix: x, in: in, out: out})
+		return p.all[len(p.all)-1]
+	}
+	for _, w := range n.weights.layers {
+		p.layers = append(p.layers, layerPanels{
+			add(w.q, width, width), add(w.k, width, shared), add(w.v, width, shared), add(w.o, width, width),
+			add(w.gate, width, ff), add(w.up, width, ff), add(w.down, ff, width),
+		})
+	}
+	if n.model.Tied {
+		p.output = add(n.weights.embedding, width, n.vocab)
+		p.output.transposed = true
+	} else {
+		p.output = add(n.weights.output, width, n.vocab)
+	}
+	slices.SortStableFunc(p.all, func(a, b *panels) int { return len(b.matrix) - len(a.matrix) })
+	return p
 }
 
 // pack brings the packed weights up to date.
 func (n *Net) pack(backward bool) {
-	const each = 7
-	width, shared, ff := n.model.Width, n.model.Groups()*n.model.HeadDim(), n.model.FF
-	n.workers.Each(each*n.model.Layers+1, func(_ *kernel.Scratch, item int) {
-		if item == each*n.model.Layers {
-			n.packOutput(backward)
-			return
-		}
-		w, f, b := &n.weights.layers[item/each], &n.packed.forward[item/each], &n.packed.backward[item/each]
-		one := func(x []float32, in, out int, forward, back *kernel.Panels) {
-			forward.Pack(false, in, out, x, out)
-			if backward {
-				back.Pack(true, out, in, x, out)
-			}
-		}
-		switch item % each {
-		case 0:
-			one(w.q, width, width, &f.q, &b.q)
-		case 1:
-			one(w.k, width, shared, &f.k, &b.k)
-		case 2:
-			one(w.v, width, shared, &f.v, &b.v)
-		case 3:
-			one(w.o, width, width, &f.o, &b.o)
-		case 4:
-			one(w.gate, width, ff, &f.gate, &b.gate)
-		case 5:
-			one(w.up, width, ff, &f.up, &b.up)
-		case 6:
-			one(w.down, ff, width, &f.down, &b.down)
-		}
-	})
+	n.packed.backward = backward
+	n.workers.Each(len(n.packed.all), n.jobs.pack)
 }
 
-func (n *Net) packOutput(backward bool) {
-	width, w, ld := n.model.Width, n.weights.output, n.vocab
-	if n.model.Tied {
-		w, ld = n.weights.embedding, width
+func (n *Net) packMatrix(_ *kernel.Scratch, item int) {
+	p := n.packed.all[item]
+	ld := p.out
+	if p.transposed {
+		ld = p.in
 	}
-	n.packed.outputForward.Pack(n.model.Tied, width, n.vocab, w, ld)
-	if backward {
-		n.packed.outputBackward.Pack(!n.model.Tied, n.vocab, width, w, ld)
+	p.forward.Pack(p.transposed, p.in, p.out, p.matrix, ld)
+	if n.packed.backward {
+		p.backward.Pack(!p.transposed, p.out, p.in, p.matrix, ld)
 	}
 }

@@ -1,12 +1,18 @@
 package lm
 
 import (
+	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"testing"
+
+	"anneal/lm/kernel"
 )
 
-// reference is the same transformer in float64, written plainly: the losses of one sequence's targets. w maps names to numbers.
-func reference(m Model, vocab int, w map[string][]float64, tokens, targets []int32) []float64 {
+// reference is the same transformer in float64, written plainly: the losses of one sequence's targets and z times the square of their
+// ln Σ e^logit. w maps names to numbers.
+func reference(m Model, vocab int, w map[string][]float64, tokens, targets []int32, z float64) []float64 {
 	dim, per := m.HeadDim(), m.Heads/m.Groups()
 	shared := m.Groups() * dim
 	T := len(tokens)
@@ -44,11 +50,18 @@ func reference(m Model, vocab int, w map[string][]float64, tokens, targets []int
 		x[t] = append([]float64(nil), w["embedding"][int(token)*m.Width:][:m.Width]...)
 	}
 	for l := range m.Layers {
-		name := func(part string) string { return m.Shapes(vocab)[1+9*l].Name[:len("layers.0.")] + part }
+		name := func(part string) string { return fmt.Sprintf("layers.%d.%s", l, part) }
+		llama := m.Family == "llama"
 		q, k, v := make([][]float64, T), make([][]float64, T), make([][]float64, T)
 		for t := range T {
-			h := norm(x[t], name("attention_norm"))
+			h := x[t]
+			if llama {
+				h = norm(h, name("attention_norm"))
+			}
 			q[t], k[t], v[t] = apply(h, name("q"), m.Width, m.Width), apply(h, name("k"), m.Width, shared), apply(h, name("v"), m.Width, shared)
+			if !llama {
+				q[t], k[t] = norm(q[t], name("q_norm")), norm(k[t], name("k_norm"))
+			}
 			turn(q[t], t)
 			turn(k[t], t)
 		}
@@ -71,15 +84,26 @@ func reference(m Model, vocab int, w map[string][]float64, tokens, targets []int
 					}
 				}
 			}
-			for i, d := range apply(out, name("o"), m.Width, m.Width) {
+			out = apply(out, name("o"), m.Width, m.Width)
+			if !llama {
+				out = norm(out, name("attention_norm"))
+			}
+			for i, d := range out {
 				x[t][i] += d
 			}
-			h := norm(x[t], name("ffn_norm"))
+			h := x[t]
+			if llama {
+				h = norm(h, name("ffn_norm"))
+			}
 			gate, up := apply(h, name("gate"), m.Width, m.FF), apply(h, name("up"), m.Width, m.FF)
 			for i, g := range gate {
 				gate[i] = g / (1 + math.Exp(-g)) * up[i]
 			}
-			for i, d := range apply(gate, name("down"), m.FF, m.Width) {
+			out = apply(gate, name("down"), m.FF, m.Width)
+			if !llama {
+				out = norm(out, name("ffn_norm"))
+			}
+			for i, d := range out {
 				x[t][i] += d
 			}
 		}
@@ -104,7 +128,8 @@ func reference(m Model, vocab int, w map[string][]float64, tokens, targets []int
 		for _, v := range logits {
 			sum += math.Exp(v)
 		}
-		loss[t] = math.Log(sum) - logits[targets[t]]
+		lse := math.Log(sum)
+		loss[t] = lse - logits[targets[t]] + z*lse*lse
 	}
 	return loss
 }
@@ -119,10 +144,15 @@ func wide(n *Net) map[string][]float64 {
 	return w
 }
 
-// small returns a net of a few hundred parameters whose weights are all of consequence, norm gains included.
+// small returns a net of a few hundred parameters.
 func small(t testing.TB, groups int, tied bool) *Net {
 	m := DefaultModel()
 	m.Layers, m.Width, m.Heads, m.KVHeads, m.FF, m.Tied = 2, 8, 2, groups, 10, tied
+	return perturbed(t, m)
+}
+
+// perturbed returns a net whose weights are all of consequence, norm gains included.
+func perturbed(t testing.TB, m Model) *Net {
 	n, err := New(m, 11, 80, 7)
 	if err != nil {
 		t.Fatal(err)
@@ -155,10 +185,25 @@ var shapes = []struct {
 	tied   bool
 }{{"plain", 0, false}, {"grouped-query", 1, false}, {"tied", 2, true}}
 
+// models are small ones of both families: as many key and value heads as heads, groups of them, one; tied and not.
+func models() map[string]Model {
+	all := map[string]Model{}
+	for _, family := range []string{"llama", "olmo2"} {
+		for _, groups := range []int{4, 2, 1} {
+			for _, tied := range []bool{false, true} {
+				m := DefaultModel()
+				m.Family, m.Layers, m.Width, m.Heads, m.KVHeads, m.FF, m.Tied = family, 2, 16, 4, groups, 10, tied
+				all[fmt.Sprintf("%s/groups=%d/tied=%v", family, groups, tied)] = m
+			}
+		}
+	}
+	return all
+}
+
 func TestForwardAgainstReference(t *testing.T) {
-	for _, c := range shapes {
-		t.Run(c.name, func(t *testing.T) {
-			n := small(t, c.groups, c.tied)
+	for name, m := range models() {
+		t.Run(name, func(t *testing.T) {
+			n := perturbed(t, m)
 			b := sample(n, 3, 70) // more than one block of queries
 			got := n.LogProbabilities(b)
 			sum, count := n.Loss(b)
@@ -166,7 +211,7 @@ func TestForwardAgainstReference(t *testing.T) {
 			targets := 0
 			for s := range b.Sequences {
 				at := s * b.Length
-				for i, want := range reference(n.model, n.vocab, wide(n), b.Tokens[at:at+b.Length], b.Targets[at:at+b.Length]) {
+				for i, want := range reference(n.model, n.vocab, wide(n), b.Tokens[at:at+b.Length], b.Targets[at:at+b.Length], 0) {
 					if math.Abs(got[at+i]+want) > 1e-5 {
 						t.Fatalf("sequence %d position %d: log-probability %g, want %g", s, i, got[at+i], -want)
 					}
@@ -187,9 +232,8 @@ func TestForwardAgainstReference(t *testing.T) {
 
 // The gradient of a batch that is accumulated in parts, or whose logits take several blocks, has the bits of the whole.
 func TestGradientsAccumulate(t *testing.T) {
-	for _, tied := range []bool{false, true} {
-		m := DefaultModel()
-		m.Layers, m.Width, m.Heads, m.KVHeads, m.FF, m.Tied = 1, 4, 2, 1, 3, tied
+	for name, m := range models() {
+		m.Layers, m.Width, m.FF = 1, 8, 3
 		const vocab = 9000
 		n, err := New(m, vocab, 60, 1)
 		if err != nil {
@@ -208,7 +252,7 @@ func TestGradientsAccumulate(t *testing.T) {
 		want := gradient(5)
 		for _, micro := range []int{0, 1, 2, 3, 4} {
 			if got := gradient(micro); got != want {
-				t.Errorf("tied %v, %d sequences at once: %s, whole %s", tied, micro, got, want)
+				t.Errorf("%s, %d sequences at once: %s, whole %s", name, micro, got, want)
 			}
 		}
 	}
@@ -216,26 +260,27 @@ func TestGradientsAccumulate(t *testing.T) {
 
 // Every gradient against central differences of the float64 reference, whose own error at this step is about 1e-9.
 func TestGradientsAgainstFiniteDifferences(t *testing.T) {
-	for _, c := range shapes {
-		t.Run(c.name, func(t *testing.T) {
-			n := small(t, c.groups, c.tied)
+	const z = 0.01
+	for name, m := range models() {
+		t.Run(name, func(t *testing.T) {
+			n := perturbed(t, m)
 			for _, shape := range [][2]int{{2, 6}, {1, 50}} {
 				b := sample(n, shape[0], shape[1])
 				gradients := n.newGradients()
-				n.accumulate(gradients, b, 0, b.count(), 0)
+				n.accumulate(gradients, b, 0, b.count(), z)
 				n.finish(gradients)
 				w := wide(n)
 				mean := func() float64 {
 					var sum float64
 					for s := range b.Sequences {
 						at := s * b.Length
-						for _, v := range reference(n.model, n.vocab, w, b.Tokens[at:at+b.Length], b.Targets[at:at+b.Length]) {
+						for _, v := range reference(n.model, n.vocab, w, b.Tokens[at:at+b.Length], b.Targets[at:at+b.Length], z) {
 							sum += v
 						}
 					}
 					return sum / float64(b.count())
 				}
-				stride := 2
+				stride := 7
 				if b.Length > 10 {
 					stride = 97
 				}
@@ -256,5 +301,54 @@ func TestGradientsAgainstFiniteDifferences(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What a net computes of a token does not depend on how much of its sequence a pass covers: with a cache, piece by piece, the residual stream
+// has the bits of the whole.
+func TestForwardInPieces(t *testing.T) {
+	for name, m := range models() {
+		n := perturbed(t, m)
+		tokens := sample(n, 1, 60).Tokens
+		n.reserve(60, false)
+		n.pack(false)
+		n.forward(tokens, []segment{{count: 60}}, nil, nil)
+		want := slices.Clone(n.work.last)
+		c := newCache(n, 60, 1)
+		for from, to := 0, 0; from < 60; from = to {
+			to = min(60, 2*from+1)
+			n.forward(tokens[from:to], []segment{{count: to - from, start: from}}, c, nil)
+			if !slices.Equal(part(n.work.last, m.Width, 0, to-from), part(want, m.Width, from, to)) {
+				t.Errorf("%s: positions %d to %d differ", name, from, to-1)
+			}
+		}
+	}
+}
+
+// goldenGradients is the digest of the gradients of the models of the family olmo2, in the order of their names. It changes only with Numbers.
+const goldenGradients = "048a20be523a9065"
+
+func TestGradientsAreReproducible(t *testing.T) {
+	defer func(name string) { _ = kernel.Choose(name) }(kernel.ISA())
+	for _, isa := range kernel.Choices() {
+		if err := kernel.Choose(isa); err != nil {
+			t.Fatal(err)
+		}
+		for _, cores := range []int{1, 2, 7} {
+			var all []Parameter
+			for _, name := range slices.Sorted(maps.Keys(models())) {
+				if m := models()[name]; m.Family == "olmo2" {
+					n := perturbed(t, m)
+					n.UseCores(func() int { return cores })
+					b, g := sample(n, 5, 50), n.newGradients()
+					n.accumulate(g, b, 0, b.count(), 1e-3)
+					n.finish(g)
+					all = append(all, g.tensors...)
+				}
+			}
+			if got := digest(all); got != goldenGradients {
+				t.Errorf("%s, %d cores: digest %s, want %s", isa, cores, got, goldenGradients)
+			}
+		}
 	}
 }
