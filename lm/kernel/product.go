@@ -210,7 +210,7 @@ func (t *tiles) run(group, width int, b []float32, bStep int) {
 	for i, at := 0, 0; i < t.rows; i, at = i+tileRows, at+t.next {
 		rows := min(tileRows, t.rows-i)
 		c := &t.c[i*t.ldc+group*tileCols]
-		if isa >= avx2 {
+		if isa > generic {
 			tileFused(rows, t.depth, &t.a[at], t.aRow*elementSize, t.aStep*elementSize, &b[0], bStep*elementSize, c, t.ldc*elementSize, load)
 		} else {
 			tilePortable(rows, t.depth, &t.a[at], t.aRow*elementSize, t.aStep*elementSize, &b[0], bStep*elementSize, c, t.ldc*elementSize, load)
@@ -228,7 +228,7 @@ func (t *tiles) runEdge(group, width int, b []float32, bStep, load int) {
 				copy(whole[r*tileCols:], c[r*t.ldc:][:width])
 			}
 		}
-		if isa >= avx2 {
+		if isa > generic {
 			tileFused(rows, t.depth, &t.a[at], t.aRow*elementSize, t.aStep*elementSize, &b[0], bStep*elementSize, &whole[0], tileCols*elementSize, load)
 		} else {
 			tilePortable(rows, t.depth, &t.a[at], t.aRow*elementSize, t.aStep*elementSize, &b[0], bStep*elementSize, &whole[0], tileCols*elementSize, load)
