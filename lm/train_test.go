@@ -133,35 +133,186 @@ func TestOddShapes(t *testing.T) {
 	}
 }
 
-// A State and the configuration are all that the rest of a training depends on.
-func TestStateDeterminesTheRest(t *testing.T) {
-	n, training := tiny(t, nil)
-	var rows []string
-	training.OnRow = func(row Row) error { rows = append(rows, fmt.Sprintf("%+v", row)); return nil }
-	train(t, n, training)
-	want := rows
-	for _, stop := range []int{0, 1, 5, 7, 10, 12} {
-		rows = nil
-		n, _ := tiny(t, nil)
-		first := trainer(t, n, training)
-		if err := first.Run(t.Context(), stop); err != nil {
-			t.Fatal(err)
+// little returns a net of one layer and a training of steps that take no time even without vectors.
+func little(t testing.TB) (*Net, Training) {
+	m := DefaultModel()
+	m.Layers, m.Width, m.Heads, m.KVHeads, m.FF = 1, 8, 2, 1, 12
+	n, err := New(m, 20, 9, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := text(20, 10*15)
+	data, err := NewBlocks(ids, 9, 4, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	validation, err := EvaluationBlocks(ids, 9, 3, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := DefaultAdamW()
+	o.LearningRate = 0.01
+	return n, Training{Optimizer: o, Schedule: Schedule{Shape: "cosine", Warmup: 0.2, Final: 0.1}, Steps: 12, Data: data,
+		Validation: validation, EvaluateEvery: 5, RowEvery: 2}
+}
+
+// copied returns a state of its own.
+func copied(s *State) *State {
+	c := *s
+	for _, set := range []*[]Parameter{&c.Weights, &c.M, &c.V} {
+		own := slices.Clone(*set)
+		for i, p := range own {
+			own[i] = NewParameter(p.Name, p.Value.Shape(), slices.Clone(p.data()))
 		}
-		other, _ := tiny(t, nil)
-		second := trainer(t, other, training)
-		if err := second.Restore(first.State()); err != nil {
-			t.Fatal(err)
+		*set = own
+	}
+	return &c
+}
+
+// everything tells a state's every number.
+func everything(s *State) string {
+	return fmt.Sprint(s.Step, s.Tokens, s.Beta1Power, s.Beta2Power, s.LossSum, s.LossCount, s.GradientNorm, digest(s.Weights, s.M, s.V))
+}
+
+// A state, copied at any step, and the configuration are all that the rest of a training depends on: a training that is stopped, measured and
+// restored again and again, each time with other cores, micro-batches and instructions, gives the rows and ends with the state of one that
+// never was.
+func TestResume(t *testing.T) {
+	defer func(name string) { _ = kernel.Choose(name) }(kernel.ISA())
+	draw, drawn := newDraws(1, "stops"), uint64(0)
+	below := func(n int) int { drawn++; return int(draw.bits(drawn) % uint64(n)) }
+	for _, schedule := range []Schedule{{Shape: "cosine", Warmup: 0.2, Final: 0.1}, {Shape: "wsd", WarmupSteps: 2, Decay: 0.4}} {
+		_, training := little(t)
+		training.Schedule = schedule
+		var rows []string
+		training.OnRow = func(row Row) error { rows = append(rows, fmt.Sprintf("%+v", row)); return nil }
+		n, _ := little(t)
+		want, last := everything(train(t, n, training)), rows
+		for range 20 {
+			rows = nil
+			var state *State
+			var measured string
+			for state == nil || state.Step < training.Steps {
+				if err := kernel.Choose(kernel.Choices()[below(len(kernel.Choices()))]); err != nil {
+					t.Fatal(err)
+				}
+				n, _ := little(t)
+				own := training
+				own.MicroBatch = below(5)
+				cores := []int{1, 2, 7}[below(3)]
+				own.Cores = func() int { return cores }
+				r := trainer(t, n, own)
+				if state != nil {
+					if err := r.Restore(state); err != nil {
+						t.Fatal(err)
+					}
+					if got := everything(r.State()); got != everything(state) {
+						t.Fatalf("restored %s, is %s", everything(state), got)
+					}
+					if row, err := r.Measure(); err != nil || fmt.Sprintf("%+v", row) != measured {
+						t.Errorf("a row restored is %+v, %v, was %s", row, err, measured)
+					}
+				}
+				if err := r.Run(t.Context(), min(training.Steps, r.State().Step+below(8))); err != nil {
+					t.Fatal(err)
+				}
+				row, err := r.Measure()
+				if err != nil {
+					t.Fatal(err)
+				}
+				measured, state = fmt.Sprintf("%+v", row), copied(r.State())
+			}
+			if got := everything(state); got != want {
+				t.Errorf("%s: ended with %s, want %s", schedule.Shape, got, want)
+			}
+			if !slices.Equal(rows, last) {
+				t.Errorf("%s: rows %s, want %s", schedule.Shape, rows, last)
+			}
 		}
-		if err := second.Run(t.Context(), training.Steps); err != nil {
-			t.Fatal(err)
+	}
+}
+
+func TestRestoreRefuses(t *testing.T) {
+	n, training := little(t)
+	r := trainer(t, n, training)
+	if err := r.Run(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	saved := copied(r.State())
+	nan := float32(math.NaN())
+	for _, c := range []struct {
+		want  string
+		spoil func(s *State)
+	}{
+		{"a state of step 13 is outside of a training of 12 steps", func(s *State) { s.Step = 13 }},
+		{"a state of step -1 is outside", func(s *State) { s.Step = -1 }},
+		{"is not that of step 3 with betas 0.9 and 0.95", func(s *State) { s.Beta1Power = 0.9 }},
+		{"is not that of step 4", func(s *State) { s.Step = 4 }},
+		{"powers of the betas are NaN", func(s *State) { s.Beta1Power = math.NaN() }},
+		{"over -1 of", func(s *State) { s.LossCount = -1 }},
+		{"of 5 tokens", func(s *State) { s.Tokens = 5 }},
+		{"a loss of NaN", func(s *State) { s.LossSum = math.NaN() }},
+		{"norm +Inf", func(s *State) { s.GradientNorm = math.Inf(1) }},
+		{"weights of the state: parameter embedding has elements that are not finite", func(s *State) { s.Weights[0].data()[7] = nan }},
+		{"first moments of the state: parameter layers.0.q has elements that are not finite", func(s *State) { s.M[2].data()[0] = nan }},
+		{"second moments of the state: parameter norm has elements below 0", func(s *State) { s.V[10].data()[0] = -1 }},
+		{"first moments of the state: the model has 12 parameters", func(s *State) { s.M = s.M[:3] }},
+		{"second moments of the state: parameter 0 should be embedding", func(s *State) { s.V[0], s.V[1] = s.V[1], s.V[0] }},
+		{"weights of the state: parameter 0 should be embedding [20 8], is embedding [8 20]", func(s *State) {
+			s.Weights[0] = NewParameter("embedding", []int{8, 20}, s.Weights[0].data())
+		}},
+	} {
+		before := everything(r.State())
+		s := copied(saved)
+		c.spoil(s)
+		if err := r.Restore(s); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want one with %q", err, c.want)
 		}
-		s := second.State()
-		if got := digest(s.Weights, s.M, s.V); got != golden {
-			t.Errorf("stopped at %d: digest %s, want %s", stop, got, golden)
+		if everything(r.State()) != before {
+			t.Errorf("%s: the training changed", c.want)
 		}
-		if !slices.Equal(rows, want) {
-			t.Errorf("stopped at %d: rows %s, want %s", stop, rows, want)
+	}
+	if err := r.Restore(saved); err != nil {
+		t.Error(err)
+	}
+}
+
+// A training of a longer horizon, of other save points, or with another schedule's first part begins with the same rows and states.
+func TestHorizons(t *testing.T) {
+	run := func(shape string, steps int, stops ...int) (rows []string, state string) {
+		n, training := little(t)
+		training.Schedule, training.Steps = Schedule{Shape: shape, WarmupSteps: 3, Decay: 0.25}, steps
+		training.OnRow = func(row Row) error { rows = append(rows, fmt.Sprintf("%+v", row)); return nil }
+		r := trainer(t, n, training)
+		for _, stop := range append(stops, 9) {
+			if err := r.Run(t.Context(), stop); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Measure(); err != nil {
+				t.Fatal(err)
+			}
 		}
+		return rows, everything(r.State())
+	}
+	rows, state := run("wsd", 12)
+	if len(rows) != 5 {
+		t.Errorf("rows %s", rows)
+	}
+	for name, other := range map[string]func() ([]string, string){
+		"longer":                 func() ([]string, string) { return run("wsd", 200) },
+		"constant":               func() ([]string, string) { return run("constant", 9) },
+		"measured in the middle": func() ([]string, string) { return run("wsd", 12, 0, 3, 4, 7) },
+	} {
+		if r, s := other(); !slices.Equal(r, rows) || s != state {
+			t.Errorf("%s: rows %s, state %s, want %s, %s", name, r, s, rows, state)
+		}
+	}
+	if _, s := run("cosine", 12); s == state {
+		t.Error("a cosine gives the same")
+	}
+	n, training := little(t)
+	if err := trainer(t, n, training).Run(t.Context(), 13); err == nil || err.Error() != "a training of 12 steps cannot reach step 13" {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -212,25 +363,30 @@ func TestStepsAllocateLittle(t *testing.T) {
 	}
 }
 
+// A training that comes to numbers that are not finite says where, at its start as in the middle. One that keeps its net finite leaves the
+// weights of the last finite step, whatever the cores and wherever it was resumed before.
 func TestDivergence(t *testing.T) {
-	type change = func(*Net, *Training)
 	for _, c := range []struct {
 		name, tensor string
-		step         int
-		spoil        change
+		spoil        func(*Net, *Training)
 	}{
-		{"an infinite rate", "embedding", 1, func(_ *Net, t *Training) { t.Optimizer.LearningRate, t.Optimizer.WeightDecay = 3e38, 3e38 }},
-		{"logits", "the gradient of embedding", 1, func(n *Net, _ *Training) {
+		{"an infinite rate", "embedding", func(_ *Net, t *Training) { t.Optimizer.LearningRate, t.Optimizer.WeightDecay = 3e38, 3e38 }},
+		{"a weight that nothing reads", "embedding", func(n *Net, t *Training) {
+			n.weights.embedding[39*n.model.Width] = 3e38
+			t.Optimizer.WeightDecay = 3 / t.Optimizer.LearningRate / t.Schedule.Factor(4, t.Steps)
+			t.Data = without(t.Data, 39)
+		}},
+		{"logits", "the gradient of embedding", func(n *Net, _ *Training) {
 			for i := range n.weights.output {
 				n.weights.output[i] = 3e38 * float32(1-2*(i%2))
 			}
 		}},
-		{"the residual stream", "the gradient of embedding", 1, func(n *Net, _ *Training) {
+		{"the residual stream", "the gradient of embedding", func(n *Net, _ *Training) {
 			for i := range n.weights.embedding {
 				n.weights.embedding[i] = 1e25
 			}
 		}},
-		{"a square", "the second moment of embedding", 1, func(n *Net, t *Training) {
+		{"a square", "the second moment of embedding", func(n *Net, t *Training) {
 			for i := range n.weights.embedding {
 				n.weights.embedding[i] *= 1e-17
 			}
@@ -239,7 +395,7 @@ func TestDivergence(t *testing.T) {
 			}
 			t.Optimizer.Clip = 0
 		}},
-		{"the validation loss", "validation loss", 1, func(n *Net, t *Training) {
+		{"the validation loss", "validation loss", func(n *Net, t *Training) {
 			x := n.weights.embedding[39*n.model.Width:] // a token that only the validation reads
 			for i := range x {
 				x[i] = 1e25
@@ -249,15 +405,123 @@ func TestDivergence(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			n, training := tiny(t, nil)
-			training.RowEvery, training.EvaluateEvery = 1, 1
-			c.spoil(n, &training)
-			err := trainer(t, n, training).Run(t.Context(), training.Steps)
-			var d *DivergedError
-			if !errors.As(err, &d) || d.Step != c.step || d.Tensor != c.tensor || !strings.Contains(err.Error(), "learning_rate") {
-				t.Errorf("error %v", err)
+			const spoilt = 4
+			for _, resumed := range []int{0, 2, spoilt} {
+				for _, cores := range []int{1, 3} {
+					n, training := tiny(t, func() int { return cores })
+					training.RowEvery, training.EvaluateEvery, training.KeepFinite = 1, 1, true
+					var r *Trainer
+					weights := map[int]string{}
+					training.OnStep = func(step int, _ float64) error {
+						if step == spoilt {
+							c.spoil(n, &r.training)
+						}
+						if name := unfinite(slices.Concat(r.state.Weights, r.state.M, r.state.V)); name != "" {
+							t.Errorf("step %d ended with %s", step, name)
+						}
+						weights[step] = digest(n.parameters)
+						return nil
+					}
+					r = trainer(t, n, training)
+					if err := r.Run(t.Context(), resumed); err != nil {
+						t.Fatal(err)
+					}
+					if resumed > 0 {
+						s, kept := copied(r.State()), r.training
+						r = trainer(t, n, kept)
+						if err := r.Restore(s); err != nil {
+							t.Fatal(err)
+						}
+					}
+					err := r.Run(t.Context(), training.Steps)
+					var d *DivergedError
+					if !errors.As(err, &d) || d.Step != spoilt+1 || d.Tensor != c.tensor || !strings.Contains(err.Error(), "learning_rate") {
+						t.Fatalf("error %v", err)
+					}
+					if c.tensor == "validation loss" {
+						if r.State().Step != d.Step || unfinite(n.parameters) != "" {
+							t.Errorf("step %d is not finite", r.State().Step)
+						}
+						continue
+					}
+					if at := r.State().Step; at != spoilt || digest(n.parameters) != weights[at] || unfinite(n.parameters) != "" {
+						t.Errorf("resumed at %d, %d cores: the net was not left as step %d did", resumed, cores, at)
+					}
+				}
 			}
 		})
+	}
+}
+
+// Overflow at the first step, and weights that were never finite.
+func TestDivergenceAtTheStart(t *testing.T) {
+	n, training := tiny(t, nil)
+	training.Optimizer.LearningRate, training.Optimizer.WeightDecay = 3e38, 3e38
+	before := digest(n.parameters)
+	for _, training.KeepFinite = range []bool{true, false} {
+		r := trainer(t, n, training)
+		var d *DivergedError
+		if err := r.Run(t.Context(), 1); !errors.As(err, &d) || d.Step != 1 || d.Tensor != "embedding" || r.State().Step != 0 {
+			t.Errorf("error %v at step %d", err, r.State().Step)
+		}
+		if kept := digest(n.parameters) == before; kept != training.KeepFinite {
+			t.Errorf("the weights were kept: %v, want %v", kept, training.KeepFinite)
+		}
+	}
+	n, _ = tiny(t, nil)
+	n.weights.layers[1].up[3] = float32(math.NaN())
+	if _, err := NewTrainer(n, training); err == nil || err.Error() != "parameter layers.1.up has elements that are not finite" {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Weight decay takes weights, and the betas moments, towards zero: they become 0 where they would come to be subnormal numbers, with which
+// processors are slow.
+func TestNothingSubnormalIsStored(t *testing.T) {
+	n, training := little(t)
+	training.Optimizer.LearningRate, training.Optimizer.WeightDecay, training.Optimizer.Betas = 0.05, 10, []float64{0.5, 0.6}
+	training.Schedule, training.Steps, training.Validation = Schedule{Shape: "constant"}, 250, nil
+	training.Data = fading{training.Data, 19}
+	var r *Trainer
+	zero := 0
+	training.OnStep = func(step int, _ float64) error {
+		zero = 0
+		for _, p := range slices.Concat(r.state.Weights, r.state.M, r.state.V) {
+			for i, v := range p.data() {
+				if v == 0 {
+					zero++
+				} else if math.Abs(float64(v)) < 0x1p-126 {
+					return fmt.Errorf("step %d stores %g in %s[%d]", step, v, p.Name, i)
+				}
+			}
+		}
+		return nil
+	}
+	r = trainer(t, n, training)
+	if err := r.Run(t.Context(), training.Steps); err != nil {
+		t.Fatal(err)
+	}
+	if width := n.model.Width; zero < 3*width { // the row of the token that is no longer read, at least
+		t.Errorf("%d numbers came to be zero", zero)
+	}
+}
+
+// fading is a source that reads a token at its first step alone.
+type fading struct {
+	Source
+	token int32
+}
+
+func (f fading) Batch(step int, into *Batch) {
+	f.Source.Batch(step, into)
+	if step == 0 {
+		into.Tokens[0] = f.token
+		return
+	}
+	for i, v := range into.Tokens {
+		if v == f.token {
+			into.Tokens[i] = 0
+		}
 	}
 }
 
