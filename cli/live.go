@@ -91,6 +91,10 @@ func (v *liveView) event(e pipeline.Event) {
 			v.running[i].progress(e)
 			return
 		}
+	case "resume":
+		if i := at(); i >= 0 {
+			v.running[i].progress(e)
+		}
 	case "cached", "done", "fail", "skip":
 		v.ended++
 		v.left = e.Left

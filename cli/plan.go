@@ -26,7 +26,7 @@ nothing, and works before anything was run.`,
 	detailed := cmd.Flags().Bool("detailed-exitcode", false, "exit 2 if something is to run")
 	cores := jobs(cmd)
 	part := selection(cmd)
-	cmd.RunE = func(_ *cobra.Command, names []string) error {
+	cmd.RunE = func(cmd *cobra.Command, names []string) error {
 		if *cores < 1 {
 			return usagef("--jobs must be at least 1, is %d", *cores)
 		}
@@ -47,6 +47,13 @@ nothing, and works before anything was run.`,
 			for _, s := range steps {
 				changes = changes || s.Do != pipeline.Cached
 			}
+			executors, err := executorsOf(cmd, g, *cores)
+			if err != nil {
+				return err
+			}
+			if err := g.Forecast(st, steps, executors); err != nil {
+				return err
+			}
 			g.Cost(st, steps, *cores)
 			if c.json {
 				err = c.planJSON(g, steps)
@@ -54,7 +61,7 @@ nothing, and works before anything was run.`,
 				if i > 0 {
 					fmt.Fprintln(c.stdout)
 				}
-				c.planText(g, steps, *cores)
+				c.planText(g, steps, *cores, executors)
 			}
 			if err != nil {
 				return err
@@ -78,10 +85,17 @@ func (c *command) planJSON(g *pipeline.Graph, steps []pipeline.Step) error {
 			Kind     string   `json:"kind"`
 			Do       string   `json:"do"`
 			Why      []string `json:"why"`
+			Notes    []string `json:"notes,omitempty"` // from where it goes on, or why it cannot
 			Key      string   `json:"key,omitempty"`
 			Seconds  *float64 `json:"seconds,omitempty"` // what it is expected to take
 			Bytes    *int64   `json:"bytes,omitempty"`
-		}{Pipeline: g.Name, Addr: s.Node.Addr, Kind: s.Node.Kind.Name, Do: s.Do, Why: append([]string{}, s.Why...)}
+			Steps    int      `json:"steps,omitempty"`    // of its work
+			Computed *int     `json:"computed,omitempty"` // of these, what is not there already
+			Memory   int64    `json:"memory,omitempty"`   // bytes at the peak
+		}{Pipeline: g.Name, Addr: s.Node.Addr, Kind: s.Node.Kind.Name, Do: s.Do, Why: append([]string{}, s.Why...), Notes: s.Notes, Steps: s.Steps, Memory: s.Memory}
+		if s.Steps > 0 {
+			line.Computed = &s.Computed
+		}
 		if !s.Key.IsZero() {
 			line.Key = s.Key.String()
 		}
@@ -95,7 +109,7 @@ func (c *command) planJSON(g *pipeline.Graph, steps []pipeline.Step) error {
 	return nil
 }
 
-func (c *command) planText(g *pipeline.Graph, steps []pipeline.Step, cores int) {
+func (c *command) planText(g *pipeline.Graph, steps []pipeline.Step, cores int, executors map[string]pipeline.Executor) {
 	tint := palette(c.color(c.stdout))
 	lines := planLines(steps)
 	if terminal(c.stdout) != nil {
@@ -120,6 +134,28 @@ func (c *command) planText(g *pipeline.Graph, steps []pipeline.Step, cores int) 
 	}
 	fmt.Fprintln(c.stdout)
 	c.planSummary(g, steps, cores)
+	c.planMemory(steps, executors)
+}
+
+// planMemory says what the biggest stage of each executor will take of its memory.
+func (c *command) planMemory(steps []pipeline.Step, executors map[string]pipeline.Executor) {
+	peaks := map[string]int64{}
+	for _, s := range steps {
+		peaks[s.Node.Meta.Executor] = max(peaks[s.Node.Meta.Executor], s.Memory)
+	}
+	for _, name := range sortedNames(peaks) {
+		if peaks[name] == 0 {
+			continue
+		}
+		line := "peak memory " + bytes(peaks[name])
+		if l, ok := executors[name].(pipeline.Limited); ok && l.Budget().Memory > 0 {
+			line += " of " + bytes(l.Budget().Memory)
+		}
+		if len(executors) > 1 {
+			line += " on " + name
+		}
+		fmt.Fprintf(c.stdout, "  %s\n", line)
+	}
 }
 
 // planSummary counts steps that were foreseen, and says what they will cost.
@@ -192,7 +228,7 @@ func planLines(steps []pipeline.Step) []planLine {
 		if len(why) > 1 && s.Do == pipeline.Run {
 			why = slices.DeleteFunc(slices.Clone(why), func(w string) bool { return strings.HasPrefix(w, pipeline.WaitsFor) })
 		}
-		lines[i] = planLine{s.Node.Block, s.Do, s.Node.Addr, why}
+		lines[i] = planLine{s.Node.Block, s.Do, s.Node.Addr, append(slices.Clone(why), s.Notes...)}
 	}
 	return lines
 }

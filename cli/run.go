@@ -117,6 +117,11 @@ func (c *command) execute(cmd *cobra.Command, graphs []*pipeline.Graph, f *runFl
 		if err := g.Fits(executors[i]); err != nil {
 			return err
 		}
+		if g.Foretells() {
+			if err := g.Forecast(c.store(), g.Plan(c.store()), executors[i]); err != nil {
+				return err
+			}
+		}
 	}
 	ctx, done := untilSignal(cmd.Context())
 	defer done()

@@ -77,7 +77,7 @@ func (v *lineView) crowd() string {
 func (v *lineView) line(e pipeline.Event) string {
 	t := v.tint
 	switch e.Action {
-	case "start", "progress":
+	case "start", "progress", "resume":
 		if e.Text != "" {
 			return fmt.Sprintf("%6s %s: %s", "", e.Addr, e.Text)
 		}

@@ -77,7 +77,7 @@ func newQueue(e Executor) *queue {
 }
 
 func (q *queue) push(s *stageRun) {
-	need := occupied(s.node.Meta.Resources)
+	need := s.occupies()
 	for _, d := range q.demands {
 		if d.Resources == need {
 			heap.Push(&d.waiting, s)
@@ -87,9 +87,14 @@ func (q *queue) push(s *stageRun) {
 	q.demands = append(q.demands, &demand{need, urgency{s}})
 }
 
-// occupied is what a stage takes of a budget: one that asks for no number of cores has at least one of them.
-func occupied(r Resources) Resources {
+// occupies is what a stage takes of a budget: one that asks for no number of cores has at least one of them, and one that
+// asks for no memory takes what it foretells.
+func (s *stageRun) occupies() Resources {
+	r := s.node.Meta.Resources
 	r.Cores = max(1, r.Cores)
+	if r.Memory == 0 && s.prospect != nil {
+		r.Memory = s.prospect.Memory
+	}
 	return r
 }
 
@@ -126,7 +131,7 @@ func (q *queue) next(urgent float64) *stageRun {
 
 // free gives back what s occupied.
 func (q *queue) free(s *stageRun) {
-	need := occupied(s.node.Meta.Resources)
+	need := s.occupies()
 	q.used.Cores -= need.Cores
 	q.used.Memory -= need.Memory
 	q.used.GPUs -= need.GPUs

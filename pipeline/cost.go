@@ -70,7 +70,7 @@ func (g *Graph) foresee(st *store.Store, steps []Step) {
 			if s.past == nil {
 				unseen[s.Node.Block] = true
 			} else {
-				s.foresee(s.past.seconds, s.past.bytes)
+				s.foresee(s.past.total())
 			}
 		}
 	}
@@ -86,7 +86,7 @@ func (g *Graph) foresee(st *store.Store, steps []Step) {
 			continue
 		}
 		if m := means[s.Node.Block]; m != nil {
-			s.foresee(m.seconds/float64(m.n), m.bytes/int64(m.n))
+			s.foresee(*m)
 			continue
 		}
 		if len(kinds) == 0 {
@@ -94,13 +94,13 @@ func (g *Graph) foresee(st *store.Store, steps []Step) {
 		}
 		facts := slices.Clone(s.Node.facts)
 		if like := kinds[s.Node.Kind.Name].nearest(nil, facts, false); like != nil {
-			s.foresee(like.seconds, like.bytes)
+			s.foresee(like.total())
 		}
 	}
 }
 
-func (s *Step) foresee(seconds float64, bytes int64) {
-	s.Seconds, s.Bytes, s.Foreseen = seconds, bytes, true
+func (s *Step) foresee(like total) {
+	s.Seconds, s.Bytes, s.Foreseen = like.each(s.prospect), like.bytes/int64(like.n), true
 }
 
 // total adds up results of like stages.
@@ -108,6 +108,32 @@ type total struct {
 	seconds float64
 	bytes   int64
 	n       int
+	steps   int // 0 where one of them does not count its work
+}
+
+func (s *stored) total() total { return total{s.seconds, s.bytes, 1, s.steps} }
+
+func (t *total) add(o total) {
+	counted := o.steps > 0 && (t.n == 0 || t.steps > 0)
+	if t.steps += o.steps; !counted {
+		t.steps = 0
+	}
+	t.seconds += o.seconds
+	t.bytes += o.bytes
+	t.n += o.n
+}
+
+// each is how many seconds a stage is expected to take, going by those of t and by how many steps it is to compute, where
+// that is known.
+func (t total) each(p *prospect) float64 {
+	mean := t.seconds / float64(t.n)
+	switch {
+	case p == nil || p.Steps == 0:
+		return mean
+	case t.steps > 0:
+		return t.seconds / float64(t.steps) * float64(p.computed())
+	}
+	return mean * float64(p.computed()) / float64(p.Steps)
 }
 
 // means adds up what the newest run had of blocks.
@@ -130,10 +156,7 @@ func (p *planner) means(blocks map[string]bool) map[string]*total {
 		if totals[block] == nil {
 			totals[block] = new(total)
 		}
-		t, r := totals[block], storedOf(results[i])
-		t.n++
-		t.seconds += r.seconds
-		t.bytes += r.bytes
+		totals[block].add(storedOf(results[i]).total())
 	}
 	return totals
 }

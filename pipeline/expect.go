@@ -3,7 +3,7 @@ package pipeline
 // seconds tells what each stage of g is expected to take, going by results of the same block, which this run found or
 // the newest one left; or else of the same kind; or else of any. known is false where there is no such result: then a
 // chain is as long as its stages are many.
-func (p *planner) seconds(g *Graph) (of func(*Node) float64, known bool) {
+func (p *planner) seconds(g *Graph) (of func(*Node, *prospect) float64, known bool) {
 	blocks, kinds, all := map[string]*total{}, map[string]*total{}, map[string]*total{}
 	unseen := map[string]bool{}
 	kind := map[string]string{}
@@ -15,14 +15,13 @@ func (p *planner) seconds(g *Graph) (of func(*Node) float64, known bool) {
 			if to.totals[to.name] == nil {
 				to.totals[to.name] = new(total)
 			}
-			to.totals[to.name].seconds += t.seconds
-			to.totals[to.name].n += t.n
+			to.totals[to.name].add(t)
 		}
 	}
 	for _, n := range g.Nodes {
 		kind[n.Block] = n.Kind.Name
 		if r := p.known[n]; r != nil {
-			add(n.Block, total{seconds: r.Made.Seconds, n: 1})
+			add(n.Block, storedOf(r).total())
 		}
 	}
 	for block := range kind {
@@ -32,10 +31,10 @@ func (p *planner) seconds(g *Graph) (of func(*Node) float64, known bool) {
 	for _, block := range sortedKeys(past) { // in one order, as sums of floats depend on it
 		add(block, *past[block])
 	}
-	return func(n *Node) float64 {
+	return func(n *Node, p *prospect) float64 {
 		for _, t := range []*total{blocks[n.Block], kinds[n.Kind.Name], all[""]} {
 			if t != nil {
-				return t.seconds / float64(t.n)
+				return t.each(p)
 			}
 		}
 		return 1

@@ -17,7 +17,7 @@ import (
 type Event struct {
 	Time   time.Time          `json:"time"`
 	Addr   string             `json:"addr,omitempty"`
-	Action string             `json:"action"` // first begin; of stages plan, start, progress, done, cached, fail, skip; last of all summary
+	Action string             `json:"action"` // first begin; of stages plan, start, resume, progress, done, cached, fail, skip; last of all summary
 	Step   int                `json:"step,omitempty"`
 	Total  int                `json:"total,omitempty"`
 	Values map[string]float64 `json:"values,omitempty"`
@@ -26,6 +26,7 @@ type Event struct {
 	// What a plan event says: see Step. Done has the key too.
 	Do    string       `json:"do,omitempty"`
 	Why   []string     `json:"why,omitempty"`
+	Notes []string     `json:"notes,omitempty"`
 	Key   store.Digest `json:"key,omitzero"`
 	Facts []store.Fact `json:"facts,omitempty"`
 
@@ -131,7 +132,7 @@ func (j *journal) write(e Event) {
 		j.keep(j.enc.Encode((*plainEvent)(&e))) // as Event would, in one pass
 	}
 	switch e.Action {
-	case "begin", "start", "done", "fail", "summary":
+	case "begin", "start", "resume", "done", "fail", "summary":
 		j.flush()
 	default:
 		if j.later == nil {

@@ -45,12 +45,16 @@ func (r *runner) make(ctx context.Context, executor Executor, s *stageRun, free 
 		return nil, false, err
 	}
 	attempt.Replace = n.replace
-	seconds, err := r.carryOut(ctx, executor, s, attempt)
+	t, seconds, err := r.carryOut(ctx, executor, s, attempt)
 	if err == nil {
 		made := store.Made{
 			Inputs:  map[string]store.Digest{},
 			Seconds: seconds,
+			Steps:   t.computed(),
 			Tools:   map[string]string{"go": runtime.Version(), "arch": runtime.GOARCH},
+		}
+		if t.trajectory != nil {
+			made.Trajectory = store.Key(t.trajectory)
 		}
 		for _, in := range n.inputs {
 			made.Inputs[in.field] = r.stages[in.ref.Node].key
@@ -71,12 +75,12 @@ func (r *runner) make(ctx context.Context, executor Executor, s *stageRun, free 
 
 // carryOut runs one stage in its attempt's folder, which has a log if there was anything to say, and returns how long the
 // stage itself took.
-func (r *runner) carryOut(ctx context.Context, executor Executor, s *stageRun, attempt *store.Attempt) (seconds float64, err error) {
+func (r *runner) carryOut(ctx context.Context, executor Executor, s *stageRun, attempt *store.Attempt) (t *Task, seconds float64, err error) {
 	n := s.node
 	file := &lateFile{path: attempt.Log()}
 	log, flush := r.graph.config.secrets.writer(file)
-	t := &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, Progress: r.progress(s), attempt: attempt}
-	t.states = states{notFound: r.keepsOut || n.replace, resumed: r.emit}
+	t = &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, Progress: r.progress(s), attempt: attempt}
+	t.states = states{notFound: r.keepsOut || n.replace, resumed: r.emit, kept: func(step int) { r.kept(s, step) }}
 	if err = r.stage(ctx, t, s); err == nil {
 		err = t.foretell(n, s.facts, r.keepsOut)
 	}
@@ -90,7 +94,7 @@ func (r *runner) carryOut(ctx context.Context, executor Executor, s *stageRun, a
 	if closed := errors.Join(flush(), file.Close()); err == nil {
 		err = closed
 	}
-	return time.Since(started).Seconds(), err
+	return t, time.Since(started).Seconds(), err
 }
 
 // otherOutputs lists the outputs whose bytes are not those of an earlier result of the same key.

@@ -37,7 +37,14 @@ type Step struct {
 	Bytes    int64
 	Foreseen bool // false where nothing like it was ever run
 
-	past *stored // what the newest run had at its address, of a step that is not cached
+	// What its stage foretells of itself, once its inputs are stored. Graph.Forecast fills it in.
+	Memory   int64    // bytes at the peak; 0: not known
+	Steps    int      // of all its work; 0: not counted
+	Computed int      // of these, what is really to be computed
+	Notes    []string // from where it goes on, or why it cannot
+
+	prospect *prospect
+	past     *stored // what the newest run had at its address, of a step that is not cached
 }
 
 // Output returns a stored output of the step.
@@ -90,10 +97,13 @@ type stored struct {
 	facts   []store.Fact // sorted
 	seconds float64
 	bytes   int64
+	steps   int // that those seconds went into; 0: not known
+
+	trajectory store.Digest
 }
 
 func storedOf(r *store.Result) *stored {
-	s := &stored{facts: sorted(r.Key), seconds: r.Made.Seconds}
+	s := &stored{facts: sorted(r.Key), seconds: r.Made.Seconds, steps: r.Made.Steps, trajectory: r.Made.Trajectory}
 	for _, b := range r.Outputs {
 		s.bytes += b.Size
 	}

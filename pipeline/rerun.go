@@ -75,7 +75,7 @@ func (r *runner) again(ctx context.Context, executor Executor, s *stageRun) (*Re
 	if err != nil {
 		return nil, err
 	}
-	seconds, err := r.carryOut(ctx, executor, s, attempt)
+	_, seconds, err := r.carryOut(ctx, executor, s, attempt)
 	if err != nil {
 		return nil, &loggedError{attempt.Log(), attempt.Abandon(err)}
 	}

@@ -32,6 +32,9 @@ type stageRun struct {
 	key    store.Digest
 	result *store.Result // once it is there
 
+	prospect *prospect // of its forecast, where it makes one and has no result
+	waits    *stageRun // that goes first on its trajectory
+
 	reported struct{ step, total int } // its last progress; its own goroutine's until it has finished
 }
 
@@ -64,9 +67,13 @@ type schedule struct {
 	active   int                          // goroutines that have something to report
 	paused   map[*stageRun]*pause         // failed, to be tried again
 	commits  map[*stageRun]bool           // being recorded
-	foreseen bool                         // how long stages take
-	left     float64                      // seconds expected of those that are not settled
+	courses  map[store.Digest]*course     // by trajectory
+	foreseen bool                         // how long stages take:
+	seconds  func(*Node, *prospect) float64
+	known    bool    // from past ones
+	left     float64 // seconds expected of those that are not settled
 
+	kept  chan keptState
 	freed chan *stageRun // its own work is done, not yet recorded
 	done  chan finished
 	again chan *stageRun
@@ -87,10 +94,13 @@ func newSchedule(r *runner, out *Outcome, record *Record) *schedule {
 		running: map[store.Digest][]*stageRun{},
 		paused:  map[*stageRun]*pause{},
 		commits: map[*stageRun]bool{},
+		courses: map[store.Digest]*course{},
+		kept:    make(chan keptState),
 		freed:   make(chan *stageRun),
 		done:    make(chan finished),
 		again:   make(chan *stageRun),
 	}
+	r.kept = func(v *stageRun, step int) { s.kept <- keptState{v, step} }
 	r.stages = make(map[*Node]*stageRun, len(r.graph.Nodes))
 	for i, n := range r.graph.Nodes {
 		v := &stageRun{node: n, order: i}
@@ -127,6 +137,8 @@ func (s *schedule) run(ctx context.Context) {
 			break
 		}
 		select {
+		case k := <-s.kept:
+			s.passed(k)
 		case v := <-s.freed:
 			s.free(v)
 			s.commits[v] = true
@@ -180,6 +192,8 @@ func (s *schedule) lookUp() {
 		v.facts, v.key, v.result = found[i].facts, found[i].key, found[i].result
 		if v.result != nil {
 			s.st.Touch(v.key)
+		} else {
+			v.prospect, _ = s.planner.foretell(v.node, &found[i]) // what is wrong comes out when it starts
 		}
 	})
 	for i, v := range batch {
@@ -191,22 +205,33 @@ func (s *schedule) lookUp() {
 		if !s.foreseen {
 			s.foresee()
 		}
-		s.emit(Event{Addr: v.node.Addr, Action: "plan", Do: step.Do, Why: step.Why, Key: v.key, Facts: v.facts, Left: s.left})
-		s.queues[v.node.Meta.Executor].push(v)
+		var notes []string
+		if v.prospect != nil {
+			s.expect(v, s.seconds(v.node, v.prospect))
+			notes = v.prospect.notes(step.past)
+		}
+		s.emit(Event{Addr: v.node.Addr, Action: "plan", Do: step.Do, Why: step.Why, Notes: notes, Key: v.key, Facts: v.facts, Left: s.left})
+		if err := v.node.neverFits(v.prospect, s.options.Executors[v.node.Meta.Executor]); err != nil {
+			s.fail(v, err)
+		} else if v.prospect.shares() && !v.node.replace {
+			s.join(v)
+		} else {
+			s.queues[v.node.Meta.Executor].push(v)
+		}
 	}
 }
 
 // foresee finds out what the longest chain of work is, once there is work.
 func (s *schedule) foresee() {
 	s.foreseen = true
-	seconds, known := s.planner.seconds(s.graph)
+	s.seconds, s.known = s.planner.seconds(s.graph)
 	for _, v := range slices.Backward(s.order) {
-		v.expected = seconds(v.node)
+		v.expected = s.seconds(v.node, nil)
 		for _, c := range v.consumers {
 			v.after = max(v.after, c.rest)
 		}
 		v.rest = v.expected + v.after
-		if !known {
+		if !s.known {
 			v.expected = 0
 		} else if !v.settled {
 			s.left += v.expected
@@ -214,9 +239,18 @@ func (s *schedule) foresee() {
 	}
 }
 
+// expect corrects what v, which is not settled, is expected to take.
+func (s *schedule) expect(v *stageRun, seconds float64) {
+	if s.known {
+		s.left += seconds - v.expected
+		v.expected, v.rest = seconds, seconds+v.after
+	}
+}
+
 // start starts what fits. While a stage is being recorded it starts nothing that is less urgent than what will then be
 // ready: a moment's waiting costs less than a long stage begun out of turn.
 func (s *schedule) start(ctx context.Context) {
+	s.lead()
 	soon := 0.
 	for v := range s.commits {
 		soon = max(soon, v.after)

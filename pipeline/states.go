@@ -1,9 +1,7 @@
 package pipeline
 
 import (
-	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"anneal/artifacts/store"
@@ -16,7 +14,14 @@ type states struct {
 	notFound   bool           // earlier work is not gone on with
 	kept       func(step int) // hears of every state that is kept
 	resumed    func(Event)
+
+	steps   int // of all the work,
+	adopted int // and how many of them went into the snapshot
+	jumped  int // or a kept state that the stage was given
 }
+
+// computed is how many steps the stage computed, going by what it was given; 0: that is not known.
+func (s *states) computed() int { return max(0, s.steps-s.adopted-s.jumped) }
 
 // trajectoryOf returns the facts that states up to step Shared of n depend on, going by its own facts and its past.
 // They are never those of a result, since keys have locks.
@@ -48,7 +53,8 @@ func (t *Task) Adopted() (dir string, step int) {
 	if t.notFound {
 		return "", 0
 	}
-	return t.attempt.Adopted()
+	dir, t.adopted = t.attempt.Adopted()
+	return dir, t.adopted
 }
 
 // KeepState keeps the state that write leaves in the folder dir for stages with the same past; see Forecast. Nothing
@@ -73,7 +79,11 @@ func (t *Task) KeptState(after, upTo int) (dir string, step int, err error) {
 	if t.trajectory == nil || t.notFound {
 		return "", 0, nil
 	}
-	return t.attempt.KeptState(store.Key(t.trajectory), after, min(upTo, t.shared))
+	dir, step, err = t.attempt.KeptState(store.Key(t.trajectory), after, min(upTo, t.shared))
+	if dir != "" {
+		t.jumped += step - after
+	}
+	return dir, step, err
 }
 
 // Resumed tells the user that the work goes on from a step; "" says just that.
@@ -93,30 +103,15 @@ func thousands(n int) string {
 	return s
 }
 
-// stagedInputs are those of a task.
-type stagedInputs struct{ *Task }
-
-// Path returns where a file of a staged artifact lies.
-func (in stagedInputs) Path(r Ref, name string) (string, error) {
-	staged, ok := in.inputs[r]
-	if !ok {
-		return "", errors.New("it is none of the stage's inputs")
-	}
-	return filepath.Join(staged.Path, filepath.FromSlash(name)), nil
-}
-
-// foretell asks the stage of t, whose inputs are staged, for its forecast. keepsOut: nothing is to be kept.
+// foretell asks the stage of t, whose inputs are staged, which states it shares. keepsOut: none.
 func (t *Task) foretell(n *Node, facts []store.Fact, keepsOut bool) error {
-	f, ok := t.Stage.(Forecaster)
-	if !ok {
-		return nil
-	}
-	forecast, err := f.Forecast(stagedInputs{t})
-	if err != nil {
+	p, err := n.foretell(facts, stagedInputs{t})
+	if p == nil {
 		return err
 	}
+	t.steps = p.Steps
 	if !keepsOut {
-		t.trajectory, t.shared = trajectoryOf(n, facts, forecast.Past), forecast.Shared
+		t.trajectory, t.shared = p.trajectory, p.Shared
 	}
 	return nil
 }

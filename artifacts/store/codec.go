@@ -21,6 +21,7 @@ import (
 //	output metrics metrics file 1816 <digest>
 //	input tokens <key>
 //	seconds 12.5
+//	steps 400
 //	log log file 210 <digest>
 //	tool go go1.26.8
 //	trajectory <key>
@@ -66,6 +67,9 @@ func (r *Result) encode() []byte {
 		line("input", field, r.Made.Inputs[field].String())
 	}
 	line("seconds", strconv.FormatFloat(r.Made.Seconds, 'g', -1, 64))
+	if r.Made.Steps != 0 {
+		line("steps", strconv.Itoa(r.Made.Steps))
+	}
 	if r.Made.Log != nil {
 		blob("log", "log", *r.Made.Log)
 	}
@@ -174,6 +178,8 @@ func (r *Result) set(line []string) (err error) {
 		r.Made.Inputs[line[1]], err = ParseDigest(line[2])
 	case what == "seconds" && n == 2:
 		r.Made.Seconds, err = strconv.ParseFloat(line[1], 64)
+	case what == "steps" && n == 2:
+		r.Made.Steps, err = strconv.Atoi(line[1])
 	case what == "tool" && n == 3:
 		if r.Made.Tools == nil {
 			r.Made.Tools = make(map[string]string, 4)

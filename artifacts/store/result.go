@@ -70,6 +70,7 @@ type Result struct {
 type Made struct {
 	Inputs  map[string]Digest `json:"inputs,omitempty"` // key of the result that each input came from, by field
 	Seconds float64           `json:"seconds"`
+	Steps   int               `json:"steps,omitempty"` // computed in that time, where the work is counted in steps
 	Log     *Blob             `json:"log,omitempty"`
 	Tools   map[string]string `json:"tools,omitempty"` // versions, by name
 

@@ -13,10 +13,11 @@ import (
 
 // Study is a folder with a pipeline file and a store, for runs that follow one another.
 type Study struct {
+	Store *store.Store
+
 	t     *testing.T
 	kinds []*pipeline.Kind
 	dir   string
-	store *store.Store
 }
 
 // New makes a study, with files beside the pipeline file by their names.
@@ -28,7 +29,7 @@ func New(t *testing.T, kinds []*pipeline.Kind, files map[string]string) *Study {
 			t.Fatal(err)
 		}
 	}
-	return &Study{t, kinds, dir, store.Open(filepath.Join(dir, ".anneal"))}
+	return &Study{store.Open(filepath.Join(dir, ".anneal")), t, kinds, dir}
 }
 
 // Load writes the blocks into the file as one pipeline, and decodes it.
@@ -47,6 +48,18 @@ func (s *Study) Load(blocks string) (*pipeline.Graph, error) {
 		return nil, err
 	}
 	return graphs[0], nil
+}
+
+// Plan tells what a run of the blocks on the executor would do, with what its stages foretell. The error is that of stages
+// that cannot run.
+func (s *Study) Plan(local *pipeline.Local, blocks string) ([]pipeline.Step, error) {
+	s.t.Helper()
+	g, err := s.Load(blocks)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	steps := g.Plan(s.Store)
+	return steps, g.Forecast(s.Store, steps, map[string]pipeline.Executor{"local": local})
 }
 
 // Result is what a run of a pipeline left.
@@ -74,8 +87,8 @@ func (s *Study) RunUntil(jobs int, blocks string, last func(pipeline.Event) bool
 	}
 	ctx, interrupt := context.WithCancel(s.t.Context())
 	defer interrupt()
-	r := &Result{t: s.t, store: s.store, graph: g}
-	r.outcome, err = g.Run(ctx, s.store, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(jobs)}}, func(e pipeline.Event) {
+	r := &Result{t: s.t, store: s.Store, graph: g}
+	r.outcome, err = g.Run(ctx, s.Store, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(jobs)}}, func(e pipeline.Event) {
 		r.Events = append(r.Events, e)
 		if last(e) {
 			interrupt()

@@ -1,0 +1,279 @@
+package pipeline_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"anneal/artifacts/store"
+	"anneal/pipeline"
+	"anneal/pipeline/pipelinetest"
+)
+
+// march is a stage of many steps, each of which needs the one before. What it leaves is where it is at the end and at the
+// steps to save.
+type march struct {
+	From  pipeline.Ref `hcl:"from,optional" artifact:"text"`
+	Seed  int          `hcl:"seed,optional"`
+	Steps int          `hcl:"steps"`
+	Save  []int        `hcl:"save,optional"`
+	Decay int          `hcl:"decay,optional"` // how many of the last steps depend on the number of all
+	GB    int          `hcl:"gb,optional" key:"-"`
+}
+
+// place is where a march is.
+type place struct {
+	Step  int
+	At    string
+	Saved []string
+}
+
+// marched hears of every step before it is taken. Its error ends the stage.
+var marched = func(m *march, step int) error { return nil }
+
+func (m *march) Outputs() []pipeline.Output { return []pipeline.Output{{Name: "out", Type: "text"}} }
+
+func (m *march) Forecast(in pipeline.Inputs) (pipeline.Forecast, error) {
+	if !m.From.IsZero() {
+		path, err := in.Path(m.From, "")
+		if err != nil {
+			return pipeline.Forecast{}, err
+		}
+		if text, err := os.ReadFile(path); err != nil || string(text) == "" {
+			return pipeline.Forecast{}, errors.Join(err, errors.New("nothing to march from"))
+		}
+	}
+	if m.Seed < 0 {
+		return pipeline.Forecast{}, pipeline.Errorf("seed", "must be at least 0, is %d", m.Seed)
+	}
+	f := pipeline.Forecast{Memory: int64(m.GB) * 1e9, Steps: m.Steps, Shared: m.Steps - m.Decay, Past: &march{From: m.From, Seed: m.Seed}}
+	if f.Shared <= 0 {
+		f.Shared, f.Alone = 0, "every step depends on the last"
+	}
+	for _, s := range m.Save {
+		if s <= f.Shared {
+			f.Stops = append(f.Stops, s)
+		}
+	}
+	return f, nil
+}
+
+func (m *march) Run(ctx context.Context, t *pipeline.Task) error {
+	f, err := m.Forecast(taskInputs{t})
+	if err != nil {
+		return err
+	}
+	p := place{At: fmt.Sprint(m.Seed)}
+	if dir, step := t.Adopted(); dir != "" {
+		if err := p.read(dir, step); err != nil {
+			return err
+		}
+		t.Resumed(p.Step, m.Steps, "")
+	}
+	for _, stop := range slices.Sorted(slices.Values(append(slices.Clone(m.Save), f.Shared, m.Steps))) {
+		if dir, step, err := t.KeptState(p.Step, stop); err != nil {
+			return err
+		} else if dir != "" {
+			saved := p.Saved
+			if err := p.read(dir, step); err != nil {
+				return err
+			}
+			p.Saved = saved
+			t.Resumed(step, m.Steps, fmt.Sprintf("continues from step %d of %d", step, m.Steps))
+		}
+		for p.Step < stop {
+			if err := errors.Join(ctx.Err(), marched(m, p.Step+1)); err != nil {
+				return errors.Join(t.Snapshot(p.Step, p.write), err)
+			}
+			p.Step++
+			p.At += fmt.Sprintf(".%d", p.Step)
+			if p.Step > f.Shared {
+				p.At += fmt.Sprintf("/%d", m.Steps)
+			}
+			p.At = fmt.Sprintf("%x", sha256.Sum256([]byte(p.At)))[:16]
+		}
+		if p.Step > stop {
+			continue
+		}
+		if slices.Contains(m.Save, stop) && !slices.Contains(p.Saved, p.At) {
+			p.Saved = append(p.Saved, p.At)
+		}
+		if stop == f.Shared && stop > 0 {
+			bare := place{Step: p.Step, At: p.At}
+			if err := t.KeepState(stop, bare.write); err != nil {
+				return err
+			}
+		}
+	}
+	return os.WriteFile(t.Output("out"), []byte(p.At+" "+strings.Join(p.Saved, " ")), 0o666)
+}
+
+func (p *place) write(dir string) error {
+	data, err := json.Marshal(p)
+	return errors.Join(err, os.WriteFile(filepath.Join(dir, "place"), data, 0o666))
+}
+
+func (p *place) read(dir string, step int) error {
+	data, err := os.ReadFile(filepath.Join(dir, "place"))
+	if err = errors.Join(err, json.Unmarshal(data, p)); err == nil && p.Step != step {
+		err = fmt.Errorf("a state of step %d is said to be of step %d", p.Step, step)
+	}
+	return err
+}
+
+type taskInputs struct{ *pipeline.Task }
+
+func (in taskInputs) Path(r pipeline.Ref, _ string) (string, error) { return in.Input(r).Path, nil }
+
+var marches = append(slices.Clone(kinds), &pipeline.Kind{Name: "march", Version: 1, New: func() pipeline.Stage { return &march{} }})
+
+// taken counts the steps that marches take while the test goes on, by seed and number of steps. before hears of each first.
+func taken(t *testing.T, before func(m *march, step int) error) func() map[string]int {
+	var mu sync.Mutex
+	counts := map[string]int{}
+	marched = func(m *march, step int) error {
+		if before != nil {
+			if err := before(m, step); err != nil {
+				return err
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		counts[fmt.Sprintf("%d/%d", m.Seed, m.Steps)]++
+		return nil
+	}
+	t.Cleanup(func() { marched = func(*march, int) error { return nil } })
+	return func() map[string]int {
+		mu.Lock()
+		defer mu.Unlock()
+		was := counts
+		counts = map[string]int{}
+		return was
+	}
+}
+
+// fromScratch is what the march at addr leaves in a store of its own.
+func fromScratch(t *testing.T, blocks, addr string) store.Digest {
+	t.Helper()
+	return pipelinetest.Run(t, marches, 1, blocks, nil).Blob(addr, "out").Digest
+}
+
+// planned tells a line a step, with what it will compute and its notes.
+func planned(t *testing.T, s *pipelinetest.Study, blocks string) string {
+	t.Helper()
+	steps, err := s.Plan(pipeline.NewLocal(1), blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines strings.Builder
+	for _, step := range steps {
+		if step.Do != pipeline.Cached {
+			fmt.Fprintf(&lines, "%s %d of %d %s\n", step.Node.Addr, step.Computed, step.Steps, strings.Join(step.Notes, "; "))
+		}
+	}
+	return lines.String()
+}
+
+// said lists the texts of events of an action.
+func said(r *pipelinetest.Result, action string) []string {
+	var texts []string
+	for _, e := range r.Events {
+		if e.Action == action && e.Text != "" {
+			texts = append(texts, e.Addr+" "+e.Text)
+		}
+	}
+	return texts
+}
+
+func blockOf(steps int, more string) string {
+	return fmt.Sprintf("march \"m\" {\n  steps = %d\n%s\n}\n", steps, more)
+}
+
+// TestResume: a stage that is interrupted, or fails, goes on from its snapshot, and leaves the bytes of one that was not.
+func TestResume(t *testing.T) {
+	block := blockOf(10, "save = [2, 8]")
+	want := fromScratch(t, block, "march.m")
+	for _, how := range []string{"interrupted", "failed"} {
+		s := pipelinetest.New(t, marches, nil)
+		var interrupt context.CancelFunc
+		count := taken(t, func(m *march, step int) error {
+			if step == 6 && interrupt != nil {
+				interrupt()
+				interrupt = nil
+				if how == "failed" {
+					return errors.New("out of luck")
+				}
+				return context.Canceled
+			}
+			return nil
+		})
+		g, err := s.Load(block)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		if interrupt = cancel; how == "failed" {
+			interrupt = func() {}
+		}
+		out, err := g.Run(ctx, s.Store, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(pipeline.Event) {})
+		cancel()
+		if err != nil || out.Succeeded() {
+			t.Fatalf("%s: %+v, %v", how, out, err)
+		}
+		expect(t, planned(t, s, block), "march.m 5 of 10 resumes from the snapshot at step 5 of 10\n")
+		count()
+		r := s.Run(1, block)
+		if got := r.Blob("march.m", "out").Digest; got != want {
+			t.Errorf("%s: it has the bytes %s, want %s", how, got.Short(), want.Short())
+		}
+		if n := count()["0/10"]; n != 5 {
+			t.Errorf("%s: the second run takes %d steps", how, n)
+		}
+		if text := said(r, "resume"); !slices.Equal(text, []string{"march.m resumed at step 5 of 10"}) {
+			t.Errorf("%s: it says %q", how, text)
+		}
+	}
+}
+
+// TestContinue: a longer march goes on from where a shorter one was, over no step that it is to save, and leaves the bytes
+// of one from scratch.
+func TestContinue(t *testing.T) {
+	s := pipelinetest.New(t, marches, nil)
+	count := taken(t, nil)
+	for _, c := range []struct {
+		block, plan string
+		taken       int
+	}{
+		{blockOf(40, ""), "march.m 40 of 40 \n", 40},
+		{blockOf(60, ""), "march.m 20 of 60 continues from step 40 of 60\n", 20},
+		{blockOf(50, ""), "march.m 10 of 50 continues from step 40 of 50\n", 10},
+		{blockOf(70, "save = [10, 45]"), "march.m 25 of 70 computes 25 of 70 steps, as others are kept\n", 25},
+		{blockOf(60, "save = [45]"), "march.m 5 of 60 continues from step 40 of 60; computes 5 of 60 steps, as others are kept\n", 5},
+		{blockOf(80, "decay = 20\nseed = 1"), "march.m 80 of 80 \n", 80},
+		{blockOf(100, "decay = 30\nseed = 1"), "march.m 40 of 100 continues from step 60 of 100\n", 40},
+		{blockOf(1200, "decay = 1200\nseed = 1"), "march.m 1200 of 1200 starts over: every step depends on the last\n", 1200},
+		{blockOf(1300, "decay = 1300\nseed = 2"), "march.m 1300 of 1300 \n", 1300},
+	} {
+		expect(t, planned(t, s, c.block), c.plan)
+		want := fromScratch(t, c.block, "march.m")
+		count()
+		if got := s.Run(1, c.block).Blob("march.m", "out").Digest; got != want {
+			t.Errorf("%s: it has the bytes %s, want %s", c.block, got.Short(), want.Short())
+		}
+		taken := 0
+		for _, n := range count() {
+			taken += n
+		}
+		if taken != c.taken {
+			t.Errorf("%s: takes %d steps, want %d", c.block, taken, c.taken)
+		}
+	}
+}
