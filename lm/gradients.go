@@ -10,7 +10,8 @@ import (
 // float64 until finish.
 type gradients struct {
 	tensors []Parameter
-	sums    matrices[float32] // the tensors
+	numbers [][]float32       // of the tensors
+	sums    matrices[float32] // the same by role
 	wide    [][]float64       // by parameter: the sums of a gain, nil for a matrix
 	gains   matrices[float64] // the same by role
 	tied    []float32         // the output's share of a tied embedding (vocab,width)
@@ -19,7 +20,8 @@ type gradients struct {
 
 func (n *Net) newGradients() *gradients {
 	g := &gradients{tensors: zeros(n.shapes)}
-	g.sums = bind(n.model, vectors(g.tensors))
+	g.numbers = vectors(g.tensors)
+	g.sums = bind(n.model, g.numbers)
 	for _, s := range n.shapes {
 		var sum []float64
 		if len(s.Dims) == 1 {
@@ -36,8 +38,8 @@ func (n *Net) newGradients() *gradients {
 
 // reset starts a step.
 func (g *gradients) reset() {
-	for i, t := range g.tensors {
-		clear(t.data())
+	for i := range g.numbers {
+		clear(g.numbers[i])
 		clear(g.wide[i])
 	}
 	clear(g.tied)
@@ -46,12 +48,8 @@ func (g *gradients) reset() {
 // finish completes the tensors.
 func (n *Net) finish(g *gradients) {
 	for i, sum := range g.wide {
-		if sum == nil {
-			continue
-		}
-		to := g.tensors[i].data()
 		for j, v := range sum {
-			to[j] = float32(v)
+			g.numbers[i][j] = float32(v)
 		}
 	}
 	if n.model.Tied {

@@ -352,3 +352,23 @@ func TestGradientsAreReproducible(t *testing.T) {
 		}
 	}
 }
+
+// Once its workspaces are there, a step allocates nothing.
+func TestAccumulateAllocatesNothing(t *testing.T) {
+	for name, m := range models() {
+		for _, cores := range []int{1, 2} {
+			n := perturbed(t, m)
+			n.UseCores(func() int { return cores })
+			b, g := sample(n, 5, 50), n.newGradients()
+			step := func() {
+				g.reset()
+				n.accumulate(g, b, 2, b.count(), 0)
+				n.finish(g)
+			}
+			step()
+			if got := testing.AllocsPerRun(10, step); got >= 1 {
+				t.Errorf("%s, %d cores: %g allocations a step", name, cores, got)
+			}
+		}
+	}
+}

@@ -11,6 +11,12 @@ type Workers struct {
 	cores   func() int
 	size    int
 	scratch []*Scratch
+	starts  []func() // what each worker runs, made once so that a call of Each allocates nothing
+
+	work  func(s *Scratch, item int)
+	items int64
+	next  atomic.Int64
+	busy  sync.WaitGroup
 }
 
 // NewWorkers returns workers whose number cores tells (nil: always one).
@@ -27,7 +33,12 @@ func (w *Workers) Resize() {
 		w.size = max(1, w.cores())
 	}
 	for len(w.scratch) < w.size {
-		w.scratch = append(w.scratch, new(Scratch))
+		s := new(Scratch)
+		w.scratch = append(w.scratch, s)
+		w.starts = append(w.starts, func() {
+			w.take(s)
+			w.busy.Done()
+		})
 	}
 }
 
@@ -35,7 +46,7 @@ func (w *Workers) Resize() {
 func (w *Workers) Size() int { return w.size }
 
 // Each calls f for every item from 0 to items-1, each with the scratch of the worker that runs it, and returns when all are done. One worker
-// runs them in order on the caller's goroutine.
+// runs them in order on the caller's goroutine. f does not call Each.
 func (w *Workers) Each(items int, f func(s *Scratch, item int)) {
 	n := min(w.size, items)
 	if n <= 1 {
@@ -44,18 +55,22 @@ func (w *Workers) Each(items int, f func(s *Scratch, item int)) {
 		}
 		return
 	}
-	var next atomic.Int64
-	run := func(s *Scratch) {
-		for i := int(next.Add(1)) - 1; i < items; i = int(next.Add(1)) - 1 {
-			f(s, i)
-		}
+	w.work, w.items = f, int64(items)
+	w.next.Store(0)
+	w.busy.Add(n - 1)
+	for _, start := range w.starts[1:n] {
+		go start()
 	}
-	var done sync.WaitGroup
-	for i := 1; i < n; i++ {
-		done.Go(func() { run(w.scratch[i]) })
+	w.take(w.scratch[0])
+	w.busy.Wait()
+	w.work = nil
+}
+
+// take runs items until none is left.
+func (w *Workers) take(s *Scratch) {
+	for i := w.next.Add(1) - 1; i < w.items; i = w.next.Add(1) - 1 {
+		w.work(s, int(i))
 	}
-	run(w.scratch[0])
-	done.Wait()
 }
 
 // Chunks returns how many chunks of at most size elements n elements make, and Chunk the bounds of one of them.
