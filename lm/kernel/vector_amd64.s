@@ -274,38 +274,38 @@ DATA constants<>+1072(SB)/4, $0xc28b0000
 DATA constants<>+1076(SB)/4, $0xc28b0000
 DATA constants<>+1080(SB)/4, $0xc28b0000
 DATA constants<>+1084(SB)/4, $0xc28b0000
-DATA constants<>+1088(SB)/4, $0x7f800000
-DATA constants<>+1092(SB)/4, $0x7f800000
-DATA constants<>+1096(SB)/4, $0x7f800000
-DATA constants<>+1100(SB)/4, $0x7f800000
-DATA constants<>+1104(SB)/4, $0x7f800000
-DATA constants<>+1108(SB)/4, $0x7f800000
-DATA constants<>+1112(SB)/4, $0x7f800000
-DATA constants<>+1116(SB)/4, $0x7f800000
-DATA constants<>+1120(SB)/4, $0x7f800000
-DATA constants<>+1124(SB)/4, $0x7f800000
-DATA constants<>+1128(SB)/4, $0x7f800000
-DATA constants<>+1132(SB)/4, $0x7f800000
-DATA constants<>+1136(SB)/4, $0x7f800000
-DATA constants<>+1140(SB)/4, $0x7f800000
-DATA constants<>+1144(SB)/4, $0x7f800000
-DATA constants<>+1148(SB)/4, $0x7f800000
-DATA constants<>+1152(SB)/4, $0x42b00000
-DATA constants<>+1156(SB)/4, $0x42b00000
-DATA constants<>+1160(SB)/4, $0x42b00000
-DATA constants<>+1164(SB)/4, $0x42b00000
-DATA constants<>+1168(SB)/4, $0x42b00000
-DATA constants<>+1172(SB)/4, $0x42b00000
-DATA constants<>+1176(SB)/4, $0x42b00000
-DATA constants<>+1180(SB)/4, $0x42b00000
-DATA constants<>+1184(SB)/4, $0x42b00000
-DATA constants<>+1188(SB)/4, $0x42b00000
-DATA constants<>+1192(SB)/4, $0x42b00000
-DATA constants<>+1196(SB)/4, $0x42b00000
-DATA constants<>+1200(SB)/4, $0x42b00000
-DATA constants<>+1204(SB)/4, $0x42b00000
-DATA constants<>+1208(SB)/4, $0x42b00000
-DATA constants<>+1212(SB)/4, $0x42b00000
+DATA constants<>+1088(SB)/4, $0x42b00000
+DATA constants<>+1092(SB)/4, $0x42b00000
+DATA constants<>+1096(SB)/4, $0x42b00000
+DATA constants<>+1100(SB)/4, $0x42b00000
+DATA constants<>+1104(SB)/4, $0x42b00000
+DATA constants<>+1108(SB)/4, $0x42b00000
+DATA constants<>+1112(SB)/4, $0x42b00000
+DATA constants<>+1116(SB)/4, $0x42b00000
+DATA constants<>+1120(SB)/4, $0x42b00000
+DATA constants<>+1124(SB)/4, $0x42b00000
+DATA constants<>+1128(SB)/4, $0x42b00000
+DATA constants<>+1132(SB)/4, $0x42b00000
+DATA constants<>+1136(SB)/4, $0x42b00000
+DATA constants<>+1140(SB)/4, $0x42b00000
+DATA constants<>+1144(SB)/4, $0x42b00000
+DATA constants<>+1148(SB)/4, $0x42b00000
+DATA constants<>+1152(SB)/4, $0x7f800000
+DATA constants<>+1156(SB)/4, $0x7f800000
+DATA constants<>+1160(SB)/4, $0x7f800000
+DATA constants<>+1164(SB)/4, $0x7f800000
+DATA constants<>+1168(SB)/4, $0x7f800000
+DATA constants<>+1172(SB)/4, $0x7f800000
+DATA constants<>+1176(SB)/4, $0x7f800000
+DATA constants<>+1180(SB)/4, $0x7f800000
+DATA constants<>+1184(SB)/4, $0x7f800000
+DATA constants<>+1188(SB)/4, $0x7f800000
+DATA constants<>+1192(SB)/4, $0x7f800000
+DATA constants<>+1196(SB)/4, $0x7f800000
+DATA constants<>+1200(SB)/4, $0x7f800000
+DATA constants<>+1204(SB)/4, $0x7f800000
+DATA constants<>+1208(SB)/4, $0x7f800000
+DATA constants<>+1212(SB)/4, $0x7f800000
 DATA constants<>+1216(SB)/4, $0x7fffffff
 DATA constants<>+1220(SB)/4, $0x7fffffff
 DATA constants<>+1224(SB)/4, $0x7fffffff
@@ -353,9 +353,9 @@ TEXT ·sumAVX2(SB), NOSPLIT, $0-28
 
 loop1:
 	VMOVUPS (AX)(DX*1), Y2
-	VADDPS  Y2, Y0, Y0
-	VMOVUPS 32(AX)(DX*1), Y2
-	VADDPS  Y2, Y1, Y1
+	VMOVUPS 32(AX)(DX*1), Y3
+	VADDPS  Y0, Y2, Y0
+	VADDPS  Y1, Y3, Y1
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, CX
 	JGE     loop1
@@ -368,12 +368,12 @@ rest1:
 	NEGQ       SI
 	VMOVUPS    (BX)(SI*4), Y2
 	VMASKMOVPS (AX)(DX*1), Y2, Y2
-	VADDPS     Y2, Y0, Y0
+	VADDPS     Y0, Y2, Y0
 	CMPQ       CX, $0x08
 	JLE        done1
 	VMOVUPS    32(BX)(SI*4), Y2
 	VMASKMOVPS 32(AX)(DX*1), Y2, Y2
-	VADDPS     Y2, Y1, Y1
+	VADDPS     Y1, Y2, Y1
 
 done1:
 	VADDPS       Y1, Y0, Y0
@@ -401,13 +401,13 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-52
 
 loop2:
 	VMOVUPS (AX)(BX*1), Y2
-	VMOVUPS (CX)(BX*1), Y3
-	VMULPS  Y3, Y2, Y2
-	VADDPS  Y2, Y0, Y0
-	VMOVUPS 32(AX)(BX*1), Y2
-	VMOVUPS 32(CX)(BX*1), Y3
-	VMULPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
+	VMOVUPS 32(AX)(BX*1), Y3
+	VMOVUPS (CX)(BX*1), Y4
+	VMOVUPS 32(CX)(BX*1), Y5
+	VMULPS  Y4, Y2, Y2
+	VMULPS  Y5, Y3, Y3
+	VADDPS  Y0, Y2, Y0
+	VADDPS  Y1, Y3, Y1
 	ADDQ    $0x40, BX
 	SUBQ    $0x10, DX
 	JGE     loop2
@@ -422,14 +422,14 @@ rest2:
 	VMASKMOVPS (AX)(BX*1), Y2, Y3
 	VMASKMOVPS (CX)(BX*1), Y2, Y2
 	VMULPS     Y2, Y3, Y2
-	VADDPS     Y2, Y0, Y0
+	VADDPS     Y0, Y2, Y0
 	CMPQ       DX, $0x08
 	JLE        done2
 	VMOVUPS    32(SI)(DI*4), Y2
 	VMASKMOVPS 32(AX)(BX*1), Y2, Y3
 	VMASKMOVPS 32(CX)(BX*1), Y2, Y2
 	VMULPS     Y2, Y3, Y2
-	VADDPS     Y2, Y1, Y1
+	VADDPS     Y1, Y2, Y1
 
 done2:
 	VADDPS       Y1, Y0, Y0
@@ -456,9 +456,9 @@ TEXT ·maxAVX2(SB), NOSPLIT, $0-28
 
 loop3:
 	VMOVUPS (AX)(DX*1), Y2
+	VMOVUPS 32(AX)(DX*1), Y3
 	VMAXPS  Y0, Y2, Y0
-	VMOVUPS 32(AX)(DX*1), Y2
-	VMAXPS  Y1, Y2, Y1
+	VMAXPS  Y1, Y3, Y1
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, CX
 	JGE     loop3
@@ -511,71 +511,71 @@ TEXT ·expAVX2(SB), NOSPLIT, $0-60
 
 loop4:
 	VMOVUPS   (CX)(BX*1), Y4
+	VMOVUPS   32(CX)(BX*1), Y5
 	VMULPS    Y2, Y4, Y4
+	VMULPS    Y2, Y5, Y5
 	VSUBPS    Y3, Y4, Y4
-	VMULPS    constants<>+256(SB), Y4, Y5
-	VADDPS    constants<>+320(SB), Y5, Y5
-	VSUBPS    constants<>+320(SB), Y5, Y6
-	VMULPS    constants<>+384(SB), Y6, Y7
-	VSUBPS    Y7, Y4, Y7
-	VMULPS    constants<>+448(SB), Y6, Y6
-	VSUBPS    Y6, Y7, Y6
-	VMULPS    constants<>+512(SB), Y6, Y7
-	VADDPS    constants<>+576(SB), Y7, Y7
-	VMULPS    Y6, Y7, Y7
-	VADDPS    constants<>+640(SB), Y7, Y7
-	VMULPS    Y6, Y7, Y7
-	VADDPS    constants<>+704(SB), Y7, Y7
-	VMULPS    Y6, Y7, Y7
-	VADDPS    constants<>+768(SB), Y7, Y7
-	VMULPS    Y6, Y6, Y8
-	VMULPS    Y8, Y7, Y7
-	VADDPS    Y6, Y7, Y6
-	VADDPS    constants<>+832(SB), Y6, Y6
-	VPSUBD    constants<>+896(SB), Y5, Y5
-	VPSLLD    $0x17, Y5, Y5
-	VMULPS    Y5, Y6, Y5
-	VCMPPS    $0x15, constants<>+960(SB), Y5, Y6
-	VANDPS    Y5, Y6, Y6
-	VCMPPS    $0x15, constants<>+1024(SB), Y4, Y5
-	VANDPS    Y6, Y5, Y5
-	VCMPPS    $0x1e, constants<>+1152(SB), Y4, Y4
-	VBLENDVPS Y4, constants<>+1088(SB), Y5, Y5
-	VMOVUPS   Y5, (AX)(BX*1)
-	VADDPS    Y5, Y0, Y0
-	VMOVUPS   32(CX)(BX*1), Y4
-	VMULPS    Y2, Y4, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMULPS    constants<>+256(SB), Y4, Y5
-	VADDPS    constants<>+320(SB), Y5, Y5
-	VSUBPS    constants<>+320(SB), Y5, Y6
-	VMULPS    constants<>+384(SB), Y6, Y7
-	VSUBPS    Y7, Y4, Y7
-	VMULPS    constants<>+448(SB), Y6, Y6
-	VSUBPS    Y6, Y7, Y6
-	VMULPS    constants<>+512(SB), Y6, Y7
-	VADDPS    constants<>+576(SB), Y7, Y7
-	VMULPS    Y6, Y7, Y7
-	VADDPS    constants<>+640(SB), Y7, Y7
-	VMULPS    Y6, Y7, Y7
-	VADDPS    constants<>+704(SB), Y7, Y7
-	VMULPS    Y6, Y7, Y7
-	VADDPS    constants<>+768(SB), Y7, Y7
-	VMULPS    Y6, Y6, Y8
-	VMULPS    Y8, Y7, Y7
-	VADDPS    Y6, Y7, Y6
-	VADDPS    constants<>+832(SB), Y6, Y6
-	VPSUBD    constants<>+896(SB), Y5, Y5
-	VPSLLD    $0x17, Y5, Y5
-	VMULPS    Y5, Y6, Y5
-	VCMPPS    $0x15, constants<>+960(SB), Y5, Y6
-	VANDPS    Y5, Y6, Y6
-	VCMPPS    $0x15, constants<>+1024(SB), Y4, Y5
-	VANDPS    Y6, Y5, Y5
-	VCMPPS    $0x1e, constants<>+1152(SB), Y4, Y4
-	VBLENDVPS Y4, constants<>+1088(SB), Y5, Y5
-	VMOVUPS   Y5, 32(AX)(BX*1)
-	VADDPS    Y5, Y1, Y1
+	VSUBPS    Y3, Y5, Y5
+	VMULPS    constants<>+256(SB), Y4, Y6
+	VMULPS    constants<>+256(SB), Y5, Y7
+	VADDPS    constants<>+320(SB), Y6, Y6
+	VADDPS    constants<>+320(SB), Y7, Y7
+	VSUBPS    constants<>+320(SB), Y6, Y8
+	VSUBPS    constants<>+320(SB), Y7, Y9
+	VMULPS    constants<>+384(SB), Y8, Y10
+	VMULPS    constants<>+384(SB), Y9, Y11
+	VSUBPS    Y10, Y4, Y10
+	VSUBPS    Y11, Y5, Y11
+	VMULPS    constants<>+448(SB), Y8, Y8
+	VMULPS    constants<>+448(SB), Y9, Y9
+	VSUBPS    Y8, Y10, Y8
+	VSUBPS    Y9, Y11, Y9
+	VMULPS    constants<>+512(SB), Y8, Y10
+	VMULPS    constants<>+512(SB), Y9, Y11
+	VADDPS    constants<>+576(SB), Y10, Y10
+	VADDPS    constants<>+576(SB), Y11, Y11
+	VMULPS    Y8, Y10, Y10
+	VMULPS    Y9, Y11, Y11
+	VADDPS    constants<>+640(SB), Y10, Y10
+	VADDPS    constants<>+640(SB), Y11, Y11
+	VMULPS    Y8, Y10, Y10
+	VMULPS    Y9, Y11, Y11
+	VADDPS    constants<>+704(SB), Y10, Y10
+	VADDPS    constants<>+704(SB), Y11, Y11
+	VMULPS    Y8, Y10, Y10
+	VMULPS    Y9, Y11, Y11
+	VADDPS    constants<>+768(SB), Y10, Y10
+	VADDPS    constants<>+768(SB), Y11, Y11
+	VMULPS    Y8, Y8, Y12
+	VMULPS    Y9, Y9, Y13
+	VMULPS    Y12, Y10, Y10
+	VMULPS    Y13, Y11, Y11
+	VADDPS    Y8, Y10, Y8
+	VADDPS    Y9, Y11, Y9
+	VADDPS    constants<>+832(SB), Y8, Y8
+	VADDPS    constants<>+832(SB), Y9, Y9
+	VPSUBD    constants<>+896(SB), Y6, Y6
+	VPSUBD    constants<>+896(SB), Y7, Y7
+	VPSLLD    $0x17, Y6, Y6
+	VPSLLD    $0x17, Y7, Y7
+	VMULPS    Y6, Y8, Y6
+	VMULPS    Y7, Y9, Y7
+	VCMPPS    $0x15, constants<>+960(SB), Y6, Y8
+	VANDPS    Y6, Y8, Y8
+	VCMPPS    $0x15, constants<>+960(SB), Y7, Y6
+	VANDPS    Y7, Y6, Y6
+	VCMPPS    $0x15, constants<>+1024(SB), Y4, Y7
+	VANDPS    Y8, Y7, Y7
+	VCMPPS    $0x15, constants<>+1024(SB), Y5, Y8
+	VANDPS    Y6, Y8, Y8
+	VCMPPS    $0x1e, constants<>+1088(SB), Y4, Y4
+	VBLENDVPS Y4, constants<>+1152(SB), Y7, Y7
+	VCMPPS    $0x1e, constants<>+1088(SB), Y5, Y4
+	VBLENDVPS Y4, constants<>+1152(SB), Y8, Y8
+	VMOVUPS   Y7, (AX)(BX*1)
+	VMOVUPS   Y8, 32(AX)(BX*1)
+	VADDPS    Y0, Y7, Y0
+	VADDPS    Y1, Y8, Y1
 	ADDQ      $0x40, BX
 	SUBQ      $0x10, DX
 	JGE       loop4
@@ -616,12 +616,12 @@ rest4:
 	VANDPS     Y6, Y7, Y7
 	VCMPPS     $0x15, constants<>+1024(SB), Y5, Y6
 	VANDPS     Y7, Y6, Y6
-	VCMPPS     $0x1e, constants<>+1152(SB), Y5, Y5
-	VBLENDVPS  Y5, constants<>+1088(SB), Y6, Y6
+	VCMPPS     $0x1e, constants<>+1088(SB), Y5, Y5
+	VBLENDVPS  Y5, constants<>+1152(SB), Y6, Y6
 	VMASKMOVPS Y6, Y4, (AX)(BX*1)
 	VMOVUPS    constants<>+128(SB), Y5
 	VBLENDVPS  Y4, Y6, Y5, Y5
-	VADDPS     Y5, Y0, Y0
+	VADDPS     Y0, Y5, Y0
 	CMPQ       DX, $0x08
 	JLE        done4
 	VMOVUPS    32(SI)(DI*4), Y4
@@ -654,12 +654,12 @@ rest4:
 	VANDPS     Y3, Y5, Y5
 	VCMPPS     $0x15, constants<>+1024(SB), Y2, Y3
 	VANDPS     Y5, Y3, Y3
-	VCMPPS     $0x1e, constants<>+1152(SB), Y2, Y2
-	VBLENDVPS  Y2, constants<>+1088(SB), Y3, Y3
+	VCMPPS     $0x1e, constants<>+1088(SB), Y2, Y2
+	VBLENDVPS  Y2, constants<>+1152(SB), Y3, Y3
 	VMASKMOVPS Y3, Y4, 32(AX)(BX*1)
 	VMOVUPS    constants<>+128(SB), Y2
 	VBLENDVPS  Y4, Y3, Y2, Y2
-	VADDPS     Y2, Y1, Y1
+	VADDPS     Y1, Y2, Y1
 
 done4:
 	VADDPS       Y1, Y0, Y0
@@ -686,24 +686,24 @@ TEXT ·scaleFlushAVX2(SB), NOSPLIT, $0-32
 
 loop5:
 	VMOVUPS (AX)(DX*1), Y2
+	VMOVUPS 32(AX)(DX*1), Y3
 	VMULPS  Y0, Y2, Y2
-	VANDPS  constants<>+1216(SB), Y2, Y3
-	VCMPPS  $0x15, constants<>+960(SB), Y3, Y3
+	VMULPS  Y0, Y3, Y3
+	VANDPS  constants<>+1216(SB), Y2, Y4
+	VANDPS  constants<>+1216(SB), Y3, Y5
+	VCMPPS  $0x15, constants<>+960(SB), Y4, Y4
+	VANDPS  Y2, Y4, Y4
+	VCMPPS  $0x15, constants<>+960(SB), Y5, Y2
+	VANDPS  Y3, Y2, Y2
+	VMULPS  Y1, Y4, Y3
+	VMULPS  Y1, Y2, Y2
+	VANDPS  constants<>+1216(SB), Y3, Y4
+	VANDPS  constants<>+1216(SB), Y2, Y5
+	VCMPPS  $0x15, constants<>+960(SB), Y4, Y4
+	VANDPS  Y3, Y4, Y4
+	VCMPPS  $0x15, constants<>+960(SB), Y5, Y3
 	VANDPS  Y2, Y3, Y3
-	VMULPS  Y1, Y3, Y2
-	VANDPS  constants<>+1216(SB), Y2, Y3
-	VCMPPS  $0x15, constants<>+960(SB), Y3, Y3
-	VANDPS  Y2, Y3, Y3
-	VMOVUPS Y3, (AX)(DX*1)
-	VMOVUPS 32(AX)(DX*1), Y2
-	VMULPS  Y0, Y2, Y2
-	VANDPS  constants<>+1216(SB), Y2, Y3
-	VCMPPS  $0x15, constants<>+960(SB), Y3, Y3
-	VANDPS  Y2, Y3, Y3
-	VMULPS  Y1, Y3, Y2
-	VANDPS  constants<>+1216(SB), Y2, Y3
-	VCMPPS  $0x15, constants<>+960(SB), Y3, Y3
-	VANDPS  Y2, Y3, Y3
+	VMOVUPS Y4, (AX)(DX*1)
 	VMOVUPS Y3, 32(AX)(DX*1)
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, CX
@@ -758,23 +758,23 @@ TEXT ·softmaxGradientAVX2(SB), NOSPLIT, $0-56
 
 loop6:
 	VMOVUPS (AX)(BX*1), Y2
+	VMOVUPS 32(AX)(BX*1), Y3
 	VSUBPS  Y0, Y2, Y2
-	VMOVUPS (CX)(BX*1), Y3
-	VMULPS  Y3, Y2, Y2
+	VSUBPS  Y0, Y3, Y3
+	VMOVUPS (CX)(BX*1), Y4
+	VMOVUPS 32(CX)(BX*1), Y5
+	VMULPS  Y4, Y2, Y2
+	VMULPS  Y5, Y3, Y3
 	VMULPS  Y1, Y2, Y2
-	VANDPS  constants<>+1216(SB), Y2, Y3
-	VCMPPS  $0x15, constants<>+960(SB), Y3, Y3
-	VANDPS  Y2, Y3, Y3
-	VMOVUPS Y3, (AX)(BX*1)
-	VMOVUPS 32(AX)(BX*1), Y2
-	VSUBPS  Y0, Y2, Y2
-	VMOVUPS 32(CX)(BX*1), Y3
-	VMULPS  Y3, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VANDPS  constants<>+1216(SB), Y2, Y3
-	VCMPPS  $0x15, constants<>+960(SB), Y3, Y3
-	VANDPS  Y2, Y3, Y3
-	VMOVUPS Y3, 32(AX)(BX*1)
+	VMULPS  Y1, Y3, Y3
+	VANDPS  constants<>+1216(SB), Y2, Y4
+	VANDPS  constants<>+1216(SB), Y3, Y5
+	VCMPPS  $0x15, constants<>+960(SB), Y4, Y4
+	VANDPS  Y2, Y4, Y4
+	VCMPPS  $0x15, constants<>+960(SB), Y5, Y2
+	VANDPS  Y3, Y2, Y2
+	VMOVUPS Y4, (AX)(BX*1)
+	VMOVUPS Y2, 32(AX)(BX*1)
 	ADDQ    $0x40, BX
 	SUBQ    $0x10, DX
 	JGE     loop6
@@ -826,15 +826,15 @@ TEXT ·normalizeAVX2(SB), NOSPLIT, $0-76
 
 loop7:
 	VMOVUPS (CX)(SI*1), Y1
+	VMOVUPS 32(CX)(SI*1), Y2
 	VMULPS  Y0, Y1, Y1
-	VMOVUPS (DX)(SI*1), Y2
-	VMULPS  Y2, Y1, Y1
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS (DX)(SI*1), Y3
+	VMOVUPS 32(DX)(SI*1), Y4
+	VMULPS  Y3, Y1, Y1
+	VMULPS  Y4, Y2, Y2
 	VMOVUPS Y1, (AX)(SI*1)
-	VMOVUPS 32(CX)(SI*1), Y1
-	VMULPS  Y0, Y1, Y1
-	VMOVUPS 32(DX)(SI*1), Y2
-	VMULPS  Y2, Y1, Y1
-	VMOVUPS Y1, 32(AX)(SI*1)
+	VMOVUPS Y2, 32(AX)(SI*1)
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, BX
 	JGE     loop7
@@ -880,19 +880,19 @@ TEXT ·normDotAVX2(SB), NOSPLIT, $0-84
 
 loop8:
 	VMOVUPS (AX)(SI*1), Y3
-	VMOVUPS (DX)(SI*1), Y4
-	VMULPS  Y4, Y3, Y3
-	VMOVUPS (CX)(SI*1), Y4
-	VMULPS  Y0, Y4, Y4
-	VMULPS  Y4, Y3, Y3
-	VADDPS  Y3, Y1, Y1
-	VMOVUPS 32(AX)(SI*1), Y3
-	VMOVUPS 32(DX)(SI*1), Y4
-	VMULPS  Y4, Y3, Y3
-	VMOVUPS 32(CX)(SI*1), Y4
-	VMULPS  Y0, Y4, Y4
-	VMULPS  Y4, Y3, Y3
-	VADDPS  Y3, Y2, Y2
+	VMOVUPS 32(AX)(SI*1), Y4
+	VMOVUPS (DX)(SI*1), Y5
+	VMOVUPS 32(DX)(SI*1), Y6
+	VMULPS  Y5, Y3, Y3
+	VMULPS  Y6, Y4, Y4
+	VMOVUPS (CX)(SI*1), Y5
+	VMOVUPS 32(CX)(SI*1), Y6
+	VMULPS  Y0, Y5, Y5
+	VMULPS  Y0, Y6, Y6
+	VMULPS  Y5, Y3, Y3
+	VMULPS  Y6, Y4, Y4
+	VADDPS  Y1, Y3, Y1
+	VADDPS  Y2, Y4, Y2
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, BX
 	JGE     loop8
@@ -912,7 +912,7 @@ rest8:
 	VMULPS     Y5, Y4, Y4
 	VMOVUPS    constants<>+128(SB), Y5
 	VBLENDVPS  Y3, Y4, Y5, Y5
-	VADDPS     Y5, Y1, Y1
+	VADDPS     Y1, Y5, Y1
 	CMPQ       BX, $0x08
 	JLE        done8
 	VMOVUPS    32(DI)(R8*4), Y3
@@ -924,7 +924,7 @@ rest8:
 	VMULPS     Y0, Y4, Y0
 	VMOVUPS    constants<>+128(SB), Y4
 	VBLENDVPS  Y3, Y0, Y4, Y4
-	VADDPS     Y4, Y2, Y2
+	VADDPS     Y2, Y4, Y2
 
 done8:
 	VADDPS       Y2, Y1, Y0
@@ -954,27 +954,27 @@ TEXT ·normGradientAVX2(SB), NOSPLIT, $0-104
 
 loop9:
 	VMOVUPS (CX)(DI*1), Y2
-	VMOVUPS (BX)(DI*1), Y3
-	VMULPS  Y3, Y2, Y2
-	VMOVUPS (DX)(DI*1), Y3
-	VMULPS  Y0, Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VSUBPS  Y3, Y2, Y2
-	VMOVUPS (AX)(DI*1), Y3
+	VMOVUPS 32(CX)(DI*1), Y3
+	VMOVUPS (BX)(DI*1), Y4
+	VMOVUPS 32(BX)(DI*1), Y5
+	VMULPS  Y4, Y2, Y2
+	VMULPS  Y5, Y3, Y3
+	VMOVUPS (DX)(DI*1), Y4
+	VMOVUPS 32(DX)(DI*1), Y5
+	VMULPS  Y0, Y4, Y4
+	VMULPS  Y0, Y5, Y5
+	VMULPS  Y1, Y4, Y4
+	VMULPS  Y1, Y5, Y5
+	VSUBPS  Y4, Y2, Y2
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS (AX)(DI*1), Y4
+	VMOVUPS 32(AX)(DI*1), Y5
 	VMULPS  Y0, Y2, Y2
-	VADDPS  Y2, Y3, Y2
+	VMULPS  Y0, Y3, Y3
+	VADDPS  Y2, Y4, Y2
+	VADDPS  Y3, Y5, Y3
 	VMOVUPS Y2, (AX)(DI*1)
-	VMOVUPS 32(CX)(DI*1), Y2
-	VMOVUPS 32(BX)(DI*1), Y3
-	VMULPS  Y3, Y2, Y2
-	VMOVUPS 32(DX)(DI*1), Y3
-	VMULPS  Y0, Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VSUBPS  Y3, Y2, Y2
-	VMOVUPS 32(AX)(DI*1), Y3
-	VMULPS  Y0, Y2, Y2
-	VADDPS  Y2, Y3, Y2
-	VMOVUPS Y2, 32(AX)(DI*1)
+	VMOVUPS Y3, 32(AX)(DI*1)
 	ADDQ    $0x40, DI
 	SUBQ    $0x10, SI
 	JGE     loop9
@@ -1096,31 +1096,31 @@ heads:
 
 loop10:
 	VMOVUPS (AX)(R8*1), Y1
-	VMOVUPS (DI)(R8*1), Y2
-	VMOVUPS (DX)(R8*1), Y3
-	VMOVUPS (BX)(R8*1), Y4
-	VMULPS  Y0, Y4, Y4
-	VMULPS  Y3, Y1, Y5
-	VMULPS  Y4, Y2, Y6
-	VSUBPS  Y6, Y5, Y5
-	VMOVUPS Y5, (AX)(R8*1)
-	VMULPS  Y3, Y2, Y2
-	VMULPS  Y4, Y1, Y1
-	VADDPS  Y1, Y2, Y1
+	VMOVUPS 32(AX)(R8*1), Y2
+	VMOVUPS (DI)(R8*1), Y3
+	VMOVUPS 32(DI)(R8*1), Y4
+	VMOVUPS (DX)(R8*1), Y5
+	VMOVUPS 32(DX)(R8*1), Y6
+	VMOVUPS (BX)(R8*1), Y7
+	VMOVUPS 32(BX)(R8*1), Y8
+	VMULPS  Y0, Y7, Y7
+	VMULPS  Y0, Y8, Y8
+	VMULPS  Y5, Y1, Y9
+	VMULPS  Y6, Y2, Y10
+	VMULPS  Y7, Y3, Y11
+	VMULPS  Y8, Y4, Y12
+	VSUBPS  Y11, Y9, Y9
+	VSUBPS  Y12, Y10, Y10
+	VMOVUPS Y9, (AX)(R8*1)
+	VMOVUPS Y10, 32(AX)(R8*1)
+	VMULPS  Y5, Y3, Y3
+	VMULPS  Y6, Y4, Y4
+	VMULPS  Y7, Y1, Y1
+	VMULPS  Y8, Y2, Y2
+	VADDPS  Y1, Y3, Y1
+	VADDPS  Y2, Y4, Y2
 	VMOVUPS Y1, (DI)(R8*1)
-	VMOVUPS 32(AX)(R8*1), Y1
-	VMOVUPS 32(DI)(R8*1), Y2
-	VMOVUPS 32(DX)(R8*1), Y3
-	VMOVUPS 32(BX)(R8*1), Y4
-	VMULPS  Y0, Y4, Y4
-	VMULPS  Y3, Y1, Y5
-	VMULPS  Y4, Y2, Y6
-	VSUBPS  Y6, Y5, Y5
-	VMOVUPS Y5, 32(AX)(R8*1)
-	VMULPS  Y3, Y2, Y2
-	VMULPS  Y4, Y1, Y1
-	VADDPS  Y1, Y2, Y1
-	VMOVUPS Y1, 32(DI)(R8*1)
+	VMOVUPS Y2, 32(DI)(R8*1)
 	ADDQ    $0x40, R8
 	SUBQ    $0x10, R9
 	JGE     loop10
@@ -1184,89 +1184,88 @@ TEXT ·swigluAVX2(SB), NOSPLIT, $0-96
 
 loop11:
 	VMOVUPS   (DX)(DI*1), Y0
-	VMOVUPS   constants<>+832(SB), Y1
-	VMULPS    constants<>+1280(SB), Y0, Y2
-	VSUBPS    constants<>+128(SB), Y2, Y2
-	VMULPS    constants<>+256(SB), Y2, Y3
-	VADDPS    constants<>+320(SB), Y3, Y3
-	VSUBPS    constants<>+320(SB), Y3, Y4
-	VMULPS    constants<>+384(SB), Y4, Y5
-	VSUBPS    Y5, Y2, Y5
-	VMULPS    constants<>+448(SB), Y4, Y4
-	VSUBPS    Y4, Y5, Y4
-	VMULPS    constants<>+512(SB), Y4, Y5
-	VADDPS    constants<>+576(SB), Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    constants<>+640(SB), Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    constants<>+704(SB), Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    constants<>+768(SB), Y5, Y5
-	VMULPS    Y4, Y4, Y6
-	VMULPS    Y6, Y5, Y5
-	VADDPS    Y4, Y5, Y4
-	VADDPS    constants<>+832(SB), Y4, Y4
-	VPSUBD    constants<>+896(SB), Y3, Y3
-	VPSLLD    $0x17, Y3, Y3
-	VMULPS    Y3, Y4, Y3
-	VCMPPS    $0x15, constants<>+960(SB), Y3, Y4
+	VMOVUPS   32(DX)(DI*1), Y1
+	VMOVUPS   constants<>+832(SB), Y2
+	VMULPS    constants<>+1280(SB), Y0, Y3
+	VMULPS    constants<>+1280(SB), Y1, Y4
+	VSUBPS    constants<>+128(SB), Y3, Y3
+	VSUBPS    constants<>+128(SB), Y4, Y4
+	VMULPS    constants<>+256(SB), Y3, Y5
+	VMULPS    constants<>+256(SB), Y4, Y6
+	VADDPS    constants<>+320(SB), Y5, Y5
+	VADDPS    constants<>+320(SB), Y6, Y6
+	VSUBPS    constants<>+320(SB), Y5, Y7
+	VSUBPS    constants<>+320(SB), Y6, Y8
+	VMULPS    constants<>+384(SB), Y7, Y9
+	VMULPS    constants<>+384(SB), Y8, Y10
+	VSUBPS    Y9, Y3, Y9
+	VSUBPS    Y10, Y4, Y10
+	VMULPS    constants<>+448(SB), Y7, Y7
+	VMULPS    constants<>+448(SB), Y8, Y8
+	VSUBPS    Y7, Y9, Y7
+	VSUBPS    Y8, Y10, Y8
+	VMULPS    constants<>+512(SB), Y7, Y9
+	VMULPS    constants<>+512(SB), Y8, Y10
+	VADDPS    constants<>+576(SB), Y9, Y9
+	VADDPS    constants<>+576(SB), Y10, Y10
+	VMULPS    Y7, Y9, Y9
+	VMULPS    Y8, Y10, Y10
+	VADDPS    constants<>+640(SB), Y9, Y9
+	VADDPS    constants<>+640(SB), Y10, Y10
+	VMULPS    Y7, Y9, Y9
+	VMULPS    Y8, Y10, Y10
+	VADDPS    constants<>+704(SB), Y9, Y9
+	VADDPS    constants<>+704(SB), Y10, Y10
+	VMULPS    Y7, Y9, Y9
+	VMULPS    Y8, Y10, Y10
+	VADDPS    constants<>+768(SB), Y9, Y9
+	VADDPS    constants<>+768(SB), Y10, Y10
+	VMULPS    Y7, Y7, Y11
+	VMULPS    Y8, Y8, Y12
+	VMULPS    Y11, Y9, Y9
+	VMULPS    Y12, Y10, Y10
+	VADDPS    Y7, Y9, Y7
+	VADDPS    Y8, Y10, Y8
+	VADDPS    constants<>+832(SB), Y7, Y7
+	VADDPS    constants<>+832(SB), Y8, Y8
+	VPSUBD    constants<>+896(SB), Y5, Y5
+	VPSUBD    constants<>+896(SB), Y6, Y6
+	VPSLLD    $0x17, Y5, Y5
+	VPSLLD    $0x17, Y6, Y6
+	VMULPS    Y5, Y7, Y5
+	VMULPS    Y6, Y8, Y6
+	VCMPPS    $0x15, constants<>+960(SB), Y5, Y7
+	VANDPS    Y5, Y7, Y7
+	VCMPPS    $0x15, constants<>+960(SB), Y6, Y5
+	VANDPS    Y6, Y5, Y5
+	VCMPPS    $0x15, constants<>+1024(SB), Y3, Y6
+	VANDPS    Y7, Y6, Y6
+	VCMPPS    $0x15, constants<>+1024(SB), Y4, Y7
+	VANDPS    Y5, Y7, Y7
+	VCMPPS    $0x1e, constants<>+1088(SB), Y3, Y3
+	VBLENDVPS Y3, constants<>+1152(SB), Y6, Y6
+	VCMPPS    $0x1e, constants<>+1088(SB), Y4, Y3
+	VBLENDVPS Y3, constants<>+1152(SB), Y7, Y7
+	VADDPS    Y6, Y2, Y3
+	VADDPS    Y7, Y2, Y4
+	VDIVPS    Y3, Y2, Y3
+	VDIVPS    Y4, Y2, Y2
+	VANDPS    constants<>+1216(SB), Y3, Y4
+	VANDPS    constants<>+1216(SB), Y2, Y5
+	VCMPPS    $0x15, constants<>+960(SB), Y4, Y4
 	VANDPS    Y3, Y4, Y4
-	VCMPPS    $0x15, constants<>+1024(SB), Y2, Y3
-	VANDPS    Y4, Y3, Y3
-	VCMPPS    $0x1e, constants<>+1152(SB), Y2, Y2
-	VBLENDVPS Y2, constants<>+1088(SB), Y3, Y3
-	VADDPS    Y3, Y1, Y2
-	VDIVPS    Y2, Y1, Y1
-	VANDPS    constants<>+1216(SB), Y1, Y2
-	VCMPPS    $0x15, constants<>+960(SB), Y2, Y2
-	VANDPS    Y1, Y2, Y2
-	VMOVUPS   Y2, (CX)(DI*1)
+	VCMPPS    $0x15, constants<>+960(SB), Y5, Y3
+	VANDPS    Y2, Y3, Y3
+	VMOVUPS   Y4, (CX)(DI*1)
+	VMOVUPS   Y3, 32(CX)(DI*1)
+	VMULPS    Y4, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VMOVUPS   (BX)(DI*1), Y2
+	VMOVUPS   32(BX)(DI*1), Y3
 	VMULPS    Y2, Y0, Y0
-	VMOVUPS   (BX)(DI*1), Y1
-	VMULPS    Y1, Y0, Y0
+	VMULPS    Y3, Y1, Y1
 	VMOVUPS   Y0, (AX)(DI*1)
-	VMOVUPS   32(DX)(DI*1), Y0
-	VMOVUPS   constants<>+832(SB), Y1
-	VMULPS    constants<>+1280(SB), Y0, Y2
-	VSUBPS    constants<>+128(SB), Y2, Y2
-	VMULPS    constants<>+256(SB), Y2, Y3
-	VADDPS    constants<>+320(SB), Y3, Y3
-	VSUBPS    constants<>+320(SB), Y3, Y4
-	VMULPS    constants<>+384(SB), Y4, Y5
-	VSUBPS    Y5, Y2, Y5
-	VMULPS    constants<>+448(SB), Y4, Y4
-	VSUBPS    Y4, Y5, Y4
-	VMULPS    constants<>+512(SB), Y4, Y5
-	VADDPS    constants<>+576(SB), Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    constants<>+640(SB), Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    constants<>+704(SB), Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    constants<>+768(SB), Y5, Y5
-	VMULPS    Y4, Y4, Y6
-	VMULPS    Y6, Y5, Y5
-	VADDPS    Y4, Y5, Y4
-	VADDPS    constants<>+832(SB), Y4, Y4
-	VPSUBD    constants<>+896(SB), Y3, Y3
-	VPSLLD    $0x17, Y3, Y3
-	VMULPS    Y3, Y4, Y3
-	VCMPPS    $0x15, constants<>+960(SB), Y3, Y4
-	VANDPS    Y3, Y4, Y4
-	VCMPPS    $0x15, constants<>+1024(SB), Y2, Y3
-	VANDPS    Y4, Y3, Y3
-	VCMPPS    $0x1e, constants<>+1152(SB), Y2, Y2
-	VBLENDVPS Y2, constants<>+1088(SB), Y3, Y3
-	VADDPS    Y3, Y1, Y2
-	VDIVPS    Y2, Y1, Y1
-	VANDPS    constants<>+1216(SB), Y1, Y2
-	VCMPPS    $0x15, constants<>+960(SB), Y2, Y2
-	VANDPS    Y1, Y2, Y2
-	VMOVUPS   Y2, 32(CX)(DI*1)
-	VMULPS    Y2, Y0, Y0
-	VMOVUPS   32(BX)(DI*1), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 32(AX)(DI*1)
+	VMOVUPS   Y1, 32(AX)(DI*1)
 	ADDQ      $0x40, DI
 	SUBQ      $0x10, SI
 	JGE       loop11
@@ -1308,8 +1307,8 @@ rest11:
 	VANDPS     Y4, Y5, Y5
 	VCMPPS     $0x15, constants<>+1024(SB), Y3, Y4
 	VANDPS     Y5, Y4, Y4
-	VCMPPS     $0x1e, constants<>+1152(SB), Y3, Y3
-	VBLENDVPS  Y3, constants<>+1088(SB), Y4, Y4
+	VCMPPS     $0x1e, constants<>+1088(SB), Y3, Y3
+	VBLENDVPS  Y3, constants<>+1152(SB), Y4, Y4
 	VADDPS     Y4, Y2, Y3
 	VDIVPS     Y3, Y2, Y2
 	VANDPS     constants<>+1216(SB), Y2, Y3
@@ -1353,8 +1352,8 @@ rest11:
 	VANDPS     Y4, Y5, Y5
 	VCMPPS     $0x15, constants<>+1024(SB), Y3, Y4
 	VANDPS     Y5, Y4, Y4
-	VCMPPS     $0x1e, constants<>+1152(SB), Y3, Y3
-	VBLENDVPS  Y3, constants<>+1088(SB), Y4, Y4
+	VCMPPS     $0x1e, constants<>+1088(SB), Y3, Y3
+	VBLENDVPS  Y3, constants<>+1152(SB), Y4, Y4
 	VADDPS     Y4, Y2, Y3
 	VDIVPS     Y3, Y2, Y2
 	VANDPS     constants<>+1216(SB), Y2, Y3
@@ -1384,39 +1383,38 @@ TEXT ·swigluBackwardAVX2(SB), NOSPLIT, $0-96
 
 loop12:
 	VMOVUPS (DX)(DI*1), Y0
-	VMOVUPS (AX)(DI*1), Y1
-	VMOVUPS (CX)(DI*1), Y2
-	VMOVUPS (BX)(DI*1), Y3
-	VMOVUPS constants<>+832(SB), Y4
-	VMULPS  Y0, Y1, Y5
-	VMULPS  Y2, Y5, Y6
-	VMOVUPS Y6, (DX)(DI*1)
-	VMULPS  Y5, Y3, Y5
-	VMOVUPS Y5, (CX)(DI*1)
-	VMULPS  Y2, Y3, Y2
-	VSUBPS  Y0, Y4, Y3
+	VMOVUPS 32(DX)(DI*1), Y1
+	VMOVUPS (AX)(DI*1), Y2
+	VMOVUPS 32(AX)(DI*1), Y3
+	VMOVUPS (CX)(DI*1), Y4
+	VMOVUPS 32(CX)(DI*1), Y5
+	VMOVUPS (BX)(DI*1), Y6
+	VMOVUPS 32(BX)(DI*1), Y7
+	VMOVUPS constants<>+832(SB), Y8
+	VMULPS  Y0, Y2, Y9
+	VMULPS  Y1, Y3, Y10
+	VMULPS  Y4, Y9, Y11
+	VMULPS  Y5, Y10, Y12
+	VMOVUPS Y11, (DX)(DI*1)
+	VMOVUPS Y12, 32(DX)(DI*1)
+	VMULPS  Y9, Y6, Y9
+	VMULPS  Y10, Y7, Y10
+	VMOVUPS Y9, (CX)(DI*1)
+	VMOVUPS Y10, 32(CX)(DI*1)
+	VMULPS  Y4, Y6, Y4
+	VMULPS  Y5, Y7, Y5
+	VSUBPS  Y0, Y8, Y6
+	VSUBPS  Y1, Y8, Y7
+	VMULPS  Y6, Y2, Y2
+	VMULPS  Y7, Y3, Y3
+	VADDPS  Y8, Y2, Y2
+	VADDPS  Y8, Y3, Y3
+	VMULPS  Y2, Y0, Y0
 	VMULPS  Y3, Y1, Y1
-	VADDPS  Y4, Y1, Y1
-	VMULPS  Y1, Y0, Y0
-	VMULPS  Y0, Y2, Y0
+	VMULPS  Y0, Y4, Y0
+	VMULPS  Y1, Y5, Y1
 	VMOVUPS Y0, (AX)(DI*1)
-	VMOVUPS 32(DX)(DI*1), Y0
-	VMOVUPS 32(AX)(DI*1), Y1
-	VMOVUPS 32(CX)(DI*1), Y2
-	VMOVUPS 32(BX)(DI*1), Y3
-	VMOVUPS constants<>+832(SB), Y4
-	VMULPS  Y0, Y1, Y5
-	VMULPS  Y2, Y5, Y6
-	VMOVUPS Y6, 32(DX)(DI*1)
-	VMULPS  Y5, Y3, Y5
-	VMOVUPS Y5, 32(CX)(DI*1)
-	VMULPS  Y2, Y3, Y2
-	VSUBPS  Y0, Y4, Y3
-	VMULPS  Y3, Y1, Y1
-	VADDPS  Y4, Y1, Y1
-	VMULPS  Y1, Y0, Y0
-	VMULPS  Y0, Y2, Y0
-	VMOVUPS Y0, 32(AX)(DI*1)
+	VMOVUPS Y1, 32(AX)(DI*1)
 	ADDQ    $0x40, DI
 	SUBQ    $0x10, SI
 	JGE     loop12
@@ -1657,13 +1655,13 @@ TEXT ·addAVX2(SB), NOSPLIT, $0-48
 
 loop14:
 	VMOVUPS (AX)(BX*1), Y0
-	VMOVUPS (CX)(BX*1), Y1
-	VADDPS  Y1, Y0, Y0
+	VMOVUPS 32(AX)(BX*1), Y1
+	VMOVUPS (CX)(BX*1), Y2
+	VMOVUPS 32(CX)(BX*1), Y3
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y3, Y1, Y1
 	VMOVUPS Y0, (AX)(BX*1)
-	VMOVUPS 32(AX)(BX*1), Y0
-	VMOVUPS 32(CX)(BX*1), Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, 32(AX)(BX*1)
+	VMOVUPS Y1, 32(AX)(BX*1)
 	ADDQ    $0x40, BX
 	SUBQ    $0x10, DX
 	JGE     loop14
@@ -1703,7 +1701,7 @@ TEXT ·sumAVX512(SB), NOSPLIT, $0-28
 
 loop1:
 	VMOVUPS (AX)(DX*1), Z1
-	VADDPS  Z1, Z0, Z0
+	VADDPS  Z0, Z1, Z0
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, CX
 	JGE     loop1
@@ -1715,7 +1713,7 @@ rest1:
 	BZHIL     CX, BX, BX
 	KMOVW     BX, K1
 	VMOVUPS.Z (AX)(DX*1), K1, Z1
-	VADDPS    Z1, Z0, Z0
+	VADDPS    Z0, Z1, Z0
 
 done1:
 	VEXTRACTF64X4 $0x01, Z0, Y1
@@ -1745,7 +1743,7 @@ loop2:
 	VMOVUPS (AX)(BX*1), Z1
 	VMOVUPS (CX)(BX*1), Z2
 	VMULPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
+	VADDPS  Z0, Z1, Z0
 	ADDQ    $0x40, BX
 	SUBQ    $0x10, DX
 	JGE     loop2
@@ -1759,7 +1757,7 @@ rest2:
 	VMOVUPS.Z (AX)(BX*1), K1, Z1
 	VMOVUPS.Z (CX)(BX*1), K1, Z2
 	VMULPS    Z2, Z1, Z1
-	VADDPS    Z1, Z0, Z0
+	VADDPS    Z0, Z1, Z0
 
 done2:
 	VEXTRACTF64X4 $0x01, Z0, Y1
@@ -1859,10 +1857,10 @@ loop4:
 	VMOVAPS.Z Z4, K1, Z4
 	VCMPPS    $0x15, constants<>+1024(SB), Z3, K1
 	VMOVAPS.Z Z4, K1, Z4
-	VCMPPS    $0x1e, constants<>+1152(SB), Z3, K1
-	VMOVUPS   constants<>+1088(SB), K1, Z4
+	VCMPPS    $0x1e, constants<>+1088(SB), Z3, K1
+	VMOVUPS   constants<>+1152(SB), K1, Z4
 	VMOVUPS   Z4, (AX)(BX*1)
-	VADDPS    Z4, Z0, Z0
+	VADDPS    Z0, Z4, Z0
 	ADDQ      $0x40, BX
 	SUBQ      $0x10, DX
 	JGE       loop4
@@ -1902,12 +1900,12 @@ rest4:
 	VMOVAPS.Z Z2, K2, Z2
 	VCMPPS    $0x15, constants<>+1024(SB), Z1, K2
 	VMOVAPS.Z Z2, K2, Z2
-	VCMPPS    $0x1e, constants<>+1152(SB), Z1, K2
-	VMOVUPS   constants<>+1088(SB), K2, Z2
+	VCMPPS    $0x1e, constants<>+1088(SB), Z1, K2
+	VMOVUPS   constants<>+1152(SB), K2, Z2
 	VMOVUPS   Z2, K1, (AX)(BX*1)
 	VMOVUPS   constants<>+128(SB), Z1
 	VBLENDMPS Z2, Z1, K1, Z1
-	VADDPS    Z1, Z0, Z0
+	VADDPS    Z0, Z1, Z0
 
 done4:
 	VEXTRACTF64X4 $0x01, Z0, Y1
@@ -2073,7 +2071,7 @@ loop8:
 	VMOVUPS (CX)(SI*1), Z3
 	VMULPS  Z0, Z3, Z3
 	VMULPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z2, Z1
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, BX
 	JGE     loop8
@@ -2092,7 +2090,7 @@ rest8:
 	VMULPS    Z0, Z2, Z0
 	VMOVUPS   constants<>+128(SB), Z2
 	VBLENDMPS Z0, Z2, K1, Z2
-	VADDPS    Z2, Z1, Z1
+	VADDPS    Z1, Z2, Z1
 
 done8:
 	VEXTRACTF64X4 $0x01, Z1, Y0
@@ -2312,8 +2310,8 @@ loop11:
 	VMOVAPS.Z Z3, K1, Z3
 	VCMPPS    $0x15, constants<>+1024(SB), Z2, K1
 	VMOVAPS.Z Z3, K1, Z3
-	VCMPPS    $0x1e, constants<>+1152(SB), Z2, K1
-	VMOVUPS   constants<>+1088(SB), K1, Z3
+	VCMPPS    $0x1e, constants<>+1088(SB), Z2, K1
+	VMOVUPS   constants<>+1152(SB), K1, Z3
 	VADDPS    Z3, Z1, Z2
 	VDIVPS    Z2, Z1, Z1
 	VPANDD    constants<>+1216(SB), Z1, Z2
@@ -2364,8 +2362,8 @@ rest11:
 	VMOVAPS.Z Z3, K2, Z3
 	VCMPPS    $0x15, constants<>+1024(SB), Z2, K2
 	VMOVAPS.Z Z3, K2, Z3
-	VCMPPS    $0x1e, constants<>+1152(SB), Z2, K2
-	VMOVUPS   constants<>+1088(SB), K2, Z3
+	VCMPPS    $0x1e, constants<>+1088(SB), Z2, K2
+	VMOVUPS   constants<>+1152(SB), K2, Z3
 	VADDPS    Z3, Z1, Z2
 	VDIVPS    Z2, Z1, Z1
 	VPANDD    constants<>+1216(SB), Z1, Z2

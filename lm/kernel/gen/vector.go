@@ -69,16 +69,16 @@ func (k *constants) repeat(bits uint32) Mem {
 }
 
 // word returns the address of a constant.
-func (v *vector) word(bits uint32) Mem {
+func (v *vector) word(bits uint32) constant {
 	m, ok := v.constants.at[bits]
 	if !ok {
 		m = v.constants.repeat(bits)
 		v.constants.at[bits] = m
 	}
-	return m
+	return constant(m)
 }
 
-func (v *vector) number(x float64) Mem { return v.word(math.Float32bits(float32(x))) }
+func (v *vector) number(x float64) constant { return v.word(math.Float32bits(float32(x))) }
 
 // begin starts a function. A doc says what it does; the order of its operations is that of the Go code that calls it.
 func (v *vector) begin(name, signature, doc string) {
@@ -132,33 +132,108 @@ func (v *vector) register() reg.VecVirtual {
 	return v.YMM()
 }
 
-// broadcast returns a register filled with the number in memory.
-func (v *vector) broadcast(m Mem) reg.VecVirtual {
+// value is what a turn computes with: a register for each of its parts, or one for all of them.
+type value []reg.VecVirtual
+
+// constant is the address of one.
+type constant Mem
+
+// operand is a value or a constant.
+type operand interface{ of(part int) Op }
+
+func (x value) of(part int) Op { return x[min(part, len(x)-1)] }
+func (x constant) of(int) Op   { return Mem(x) }
+
+// broadcast returns a number in memory as a value.
+func (v *vector) broadcast(m Mem) value {
 	x := v.register()
 	v.VBROADCASTSS(m, x)
+	return value{x}
+}
+
+func (v *vector) scalar(name string) value { return v.broadcast(address(v.Param(name))) }
+
+// turn is a turn, or one part of it. inside, nil where it is whole, is the mask of the elements that are there.
+type turn struct {
+	*vector
+	first, parts int
+	at           reg.GPVirtual // offset of the turn
+	inside       reg.Register
+}
+
+// each returns the value that f stores, by part.
+func (t turn) each(f func(part int, to reg.VecVirtual)) value {
+	x := make(value, t.parts)
+	for i := range x {
+		x[i] = t.register()
+		f(i, x[i])
+	}
 	return x
 }
 
-func (v *vector) scalar(name string) reg.VecVirtual { return v.broadcast(address(v.Param(name))) }
+func (t turn) place(base reg.GPVirtual, part int) Mem {
+	return Mem{Base: base, Index: t.at, Scale: 1, Disp: (t.first + part) * t.size}
+}
 
-// The operations below return a new register: a·b, a+b, a-b, a/b.
+// from loads elements; those behind the end are +0.
+func (t turn) from(base reg.GPVirtual) value {
+	return t.each(func(part int, to reg.VecVirtual) {
+		switch {
+		case t.inside == nil:
+			t.VMOVUPS(t.place(base, part), to)
+		case t.wide():
+			t.VMOVUPS_Z(t.place(base, part), t.inside, to)
+		default:
+			t.VMASKMOVPS(t.place(base, part), t.inside, to)
+		}
+	})
+}
 
-func (v *vector) mul(a reg.VecVirtual, b Op) reg.VecVirtual { return v.apply(v.VMULPS, a, b) }
-func (v *vector) add(a reg.VecVirtual, b Op) reg.VecVirtual { return v.apply(v.VADDPS, a, b) }
-func (v *vector) sub(a reg.VecVirtual, b Op) reg.VecVirtual { return v.apply(v.VSUBPS, a, b) }
-func (v *vector) div(a reg.VecVirtual, b Op) reg.VecVirtual { return v.apply(v.VDIVPS, a, b) }
+// to stores elements; those behind the end are not touched.
+func (t turn) to(base reg.GPVirtual, x value) {
+	for part, r := range x {
+		switch {
+		case t.inside == nil:
+			t.VMOVUPS(r, t.place(base, part))
+		case t.wide():
+			t.VMOVUPS(r, t.inside, t.place(base, part))
+		default:
+			t.VMASKMOVPS(r, t.inside, t.place(base, part))
+		}
+	}
+}
 
-func (v *vector) apply(instruction func(...Op), a reg.VecVirtual, b Op) reg.VecVirtual {
-	x := v.register()
-	instruction(b, a, x)
-	return x
+// within returns x with a constant behind the end.
+func (t turn) within(x value, otherwise constant) value {
+	if t.inside == nil {
+		return x
+	}
+	return t.each(func(part int, to reg.VecVirtual) {
+		t.VMOVUPS(Mem(otherwise), to)
+		if t.wide() {
+			t.VBLENDMPS(x[part], to, t.inside, to)
+		} else {
+			t.VBLENDVPS(t.inside, x[part], to, to)
+		}
+	})
+}
+
+// The operations return a·b, a+b, a-b, a/b. Instructions take the operands in the other order.
+
+func (t turn) mul(a value, b operand) value { return t.apply(t.VMULPS, a, b) }
+func (t turn) add(a value, b operand) value { return t.apply(t.VADDPS, a, b) }
+func (t turn) sub(a value, b operand) value { return t.apply(t.VSUBPS, a, b) }
+func (t turn) div(a value, b operand) value { return t.apply(t.VDIVPS, a, b) }
+
+func (t turn) apply(instruction func(...Op), a value, b operand) value {
+	return t.each(func(part int, to reg.VecVirtual) { instruction(b.of(part), a.of(part), to) })
 }
 
 // load returns a constant in a register.
-func (v *vector) load(m Mem) reg.VecVirtual {
-	x := v.register()
-	v.VMOVUPS(m, x)
-	return x
+func (t turn) load(c constant) value {
+	x := t.register()
+	t.VMOVUPS(Mem(c), x)
+	return value{x}
 }
 
 // Predicates of comparisons, quiet: NaN is greater than nothing, and not less than anything.
@@ -168,141 +243,91 @@ const (
 )
 
 // where returns x where a compares to b, else +0.
-func (v *vector) where(x, a reg.VecVirtual, predicate uint8, b Op) reg.VecVirtual {
-	y := v.register()
-	if v.wide() {
-		k := v.K()
-		v.VCMPPS(U8(predicate), b, a, k)
-		v.VMOVAPS_Z(x, k, y)
-	} else {
-		v.VCMPPS(U8(predicate), b, a, y)
-		v.VANDPS(x, y, y)
-	}
-	return y
+func (t turn) where(x, a value, predicate uint8, b constant) value {
+	return t.each(func(part int, to reg.VecVirtual) {
+		if t.wide() {
+			k := t.K()
+			t.VCMPPS(U8(predicate), Mem(b), a[part], k)
+			t.VMOVAPS_Z(x[part], k, to)
+		} else {
+			t.VCMPPS(U8(predicate), Mem(b), a[part], to)
+			t.VANDPS(x[part], to, to)
+		}
+	})
 }
 
 // flush returns x, or +0 where its magnitude is below 2^-100; NaN stays.
-func (v *vector) flush(x reg.VecVirtual) reg.VecVirtual {
-	magnitude := v.register()
-	if v.wide() {
-		v.VPANDD(v.word(math.MaxInt32), x, magnitude)
-	} else {
-		v.VANDPS(v.word(math.MaxInt32), x, magnitude)
-	}
-	return v.where(x, magnitude, notLess, v.number(0x1p-100))
-}
-
-// turn is one part of a turn. inside, nil where it is whole, is the mask of the elements that are there.
-type turn struct {
-	*vector
-	part   int
-	at     reg.GPVirtual // offset of the turn
-	inside reg.Register
-}
-
-func (t turn) place(base reg.GPVirtual) Mem {
-	return Mem{Base: base, Index: t.at, Scale: 1, Disp: t.part * t.size}
-}
-
-// from loads elements; those behind the end are +0.
-func (t turn) from(base reg.GPVirtual) reg.VecVirtual {
-	x := t.register()
-	switch {
-	case t.inside == nil:
-		t.VMOVUPS(t.place(base), x)
-	case t.wide():
-		t.VMOVUPS_Z(t.place(base), t.inside, x)
-	default:
-		t.VMASKMOVPS(t.place(base), t.inside, x)
-	}
-	return x
-}
-
-// to stores elements; those behind the end are not touched.
-func (t turn) to(base reg.GPVirtual, x reg.VecVirtual) {
-	switch {
-	case t.inside == nil:
-		t.VMOVUPS(x, t.place(base))
-	case t.wide():
-		t.VMOVUPS(x, t.inside, t.place(base))
-	default:
-		t.VMASKMOVPS(x, t.inside, t.place(base))
-	}
-}
-
-// within returns x with a constant behind the end.
-func (t turn) within(x reg.VecVirtual, otherwise Mem) reg.VecVirtual {
-	if t.inside == nil {
-		return x
-	}
-	y := t.load(otherwise)
+func (t turn) flush(x value) value {
+	and := t.VANDPS
 	if t.wide() {
-		t.VBLENDMPS(x, y, t.inside, y)
-	} else {
-		t.VBLENDVPS(t.inside, x, y, y)
+		and = t.VPANDD
 	}
-	return y
+	return t.where(x, t.apply(and, x, t.word(math.MaxInt32)), notLess, t.number(0x1p-100))
 }
 
-// row emits a loop over n elements: turns, and one more for what is left.
-func (v *vector) row(n reg.GPVirtual, body func(t turn)) {
+// row emits a loop over n elements: turns, whose parts run side by side, and what is left.
+func (v *vector) row(n reg.GPVirtual, body func(t turn)) { v.loop(n, v.parts(), body) }
+
+// rowInParts is row with one part after the other, which takes half of the registers.
+func (v *vector) rowInParts(n reg.GPVirtual, body func(t turn)) { v.loop(n, 1, body) }
+
+func (v *vector) loop(n reg.GPVirtual, together int, body func(t turn)) {
 	v.loops++
 	label := func(name string) string { return fmt.Sprint(name, v.loops) }
-	t := turn{vector: v, at: v.GP64()}
-	left := v.GP64()
-	v.XORQ(t.at, t.at)
+	at, left := v.GP64(), v.GP64()
+	v.XORQ(at, at)
 	v.MOVQ(n, left)
 	v.SUBQ(Imm(16), left)
 	v.JLT(LabelRef(label("rest")))
 	v.Label(label("loop"))
-	for t.part = range v.parts() {
-		body(t)
+	for first := 0; first < v.parts(); first += together {
+		body(turn{vector: v, first: first, parts: together, at: at})
 	}
-	v.ADDQ(Imm(turnBytes), t.at)
+	v.ADDQ(Imm(turnBytes), at)
 	v.SUBQ(Imm(16), left)
 	v.JGE(LabelRef(label("loop")))
 	v.Label(label("rest"))
 	v.ADDQ(Imm(16), left)
 	v.JZ(LabelRef(label("done")))
 	if v.wide() {
-		bits := v.GP32()
+		bits, k := v.GP32(), v.K()
 		v.MOVL(I32(-1), bits)
 		v.BZHIL(left.As32(), bits, bits)
-		k := v.K()
 		v.KMOVW(bits, k)
-		t.inside, t.part = k, 0
-		body(t)
+		body(turn{vector: v, parts: 1, at: at, inside: k})
 	} else {
-		masks := v.GP64()
+		masks, start := v.GP64(), v.GP64()
 		v.LEAQ(v.constants.table.Offset(turnBytes), masks)
-		start := v.GP64()
 		v.MOVQ(left, start)
 		v.NEGQ(start)
-		for t.part = range v.parts() {
-			if t.part > 0 {
+		for part := range v.parts() {
+			if part > 0 {
 				v.CMPQ(left, Imm(8))
 				v.JLE(LabelRef(label("done")))
 			}
 			mask := v.YMM()
-			v.VMOVUPS(Mem{Base: masks, Index: start, Scale: 4, Disp: t.part * v.size}, mask)
-			t.inside = mask
-			body(t)
+			v.VMOVUPS(Mem{Base: masks, Index: start, Scale: 4, Disp: part * v.size}, mask)
+			body(turn{vector: v, first: part, parts: 1, at: at, inside: mask})
 		}
 	}
 	v.Label(label("done"))
 }
 
-// partials returns the lanes of a reduction, by part, at zero or another constant.
-func (v *vector) partials(start Mem) []reg.VecVirtual {
-	var l []reg.VecVirtual
-	for range v.parts() {
-		l = append(l, v.load(start))
+// partials returns the lanes of a reduction, at zero or another constant.
+func (v *vector) partials(start constant) value {
+	return turn{vector: v, parts: v.parts()}.each(func(_ int, to reg.VecVirtual) { v.VMOVUPS(Mem(start), to) })
+}
+
+// into joins x to the lanes.
+func (t turn) into(l value, join func(...Op), x value) {
+	for part, r := range x {
+		to := l[t.first+part]
+		join(to, r, to)
 	}
-	return l
 }
 
 // tree joins the lanes: those 8 apart, then 4, 2 and 1. The result is the lowest element.
-func (v *vector) tree(l []reg.VecVirtual, join func(...Op)) reg.VecVirtual {
+func (v *vector) tree(l value, join func(...Op)) reg.VecVirtual {
 	eight, other := v.YMM(), v.YMM()
 	if v.wide() {
 		v.VEXTRACTF64X4(U8(1), l[0], other)

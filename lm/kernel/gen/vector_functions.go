@@ -11,20 +11,20 @@ import (
 func (v *vector) reductions() {
 	v.begin("sum", "func(x []float32) float32", "is Sum.")
 	x, n, l := v.slice("x"), v.length("x"), v.partials(v.number(0))
-	v.row(n, func(t turn) { v.VADDPS(t.from(x), l[t.part], l[t.part]) })
+	v.row(n, func(t turn) { t.into(l, v.VADDPS, t.from(x)) })
 	v.give(v.tree(l, v.VADDPS))
 
 	v.begin("dot", "func(x, y []float32) float32", "is Dot.")
 	x, y, n, l := v.slice("x"), v.slice("y"), v.length("x"), v.partials(v.number(0))
-	v.row(n, func(t turn) { v.VADDPS(v.mul(t.from(x), t.from(y)), l[t.part], l[t.part]) })
+	v.row(n, func(t turn) { t.into(l, v.VADDPS, t.mul(t.from(x), t.from(y))) })
 	v.give(v.tree(l, v.VADDPS))
 
 	v.begin("max", "func(x []float32) float32", "is Max: the second operand is what VMAXPS takes where one is not a number.")
 	low := v.number(math.Inf(-1))
 	x, n, l = v.slice("x"), v.length("x"), v.partials(low)
-	v.row(n, func(t turn) { v.VMAXPS(l[t.part], t.within(t.from(x), low), l[t.part]) })
+	v.row(n, func(t turn) { t.into(l, v.VMAXPS, t.within(t.from(x), low)) })
 	m := v.tree(l, v.VMAXPS)
-	v.VADDSS(v.number(0), m, m)
+	v.VADDSS(Mem(v.number(0)), m, m)
 	v.give(m)
 }
 
@@ -34,44 +34,47 @@ func (v *vector) exponential() {
 	out, x, n, l := v.slice("out"), v.slice("x"), v.length("x"), v.partials(v.number(0))
 	scale, shift := v.scalar("scale"), v.scalar("shift")
 	v.row(n, func(t turn) {
-		p := v.exp(v.sub(v.mul(t.from(x), scale), shift))
+		p := t.exp(t.sub(t.mul(t.from(x), scale), shift))
 		t.to(out, p)
-		v.VADDPS(t.within(p, v.number(0)), l[t.part], l[t.part])
+		t.into(l, v.VADDPS, t.within(p, v.number(0)))
 	})
 	v.give(v.tree(l, v.VADDPS))
 }
 
 // exp returns e^x.
-func (v *vector) exp(x reg.VecVirtual) reg.VecVirtual {
+func (t turn) exp(x value) value {
 	const round = 12582912
-	t := v.add(v.mul(x, v.number(0x1.715476p+0)), v.number(round))
-	n := v.sub(t, v.number(round))
-	r := v.sub(x, v.mul(n, v.number(0x1.63p-1)))
-	r = v.sub(r, v.mul(n, v.number(-0x1.bd0106p-13)))
-	p := v.mul(r, v.number(0.001392617949))
+	k := t.add(t.mul(x, t.number(0x1.715476p+0)), t.number(round))
+	n := t.sub(k, t.number(round))
+	r := t.sub(x, t.mul(n, t.number(0x1.63p-1)))
+	r = t.sub(r, t.mul(n, t.number(-0x1.bd0106p-13)))
+	p := t.mul(r, t.number(0.001392617949))
 	for i, c := range []float64{0.00836317418, 0.04166655462, 0.1666657702, 0.5} {
 		if i > 0 {
-			p = v.mul(p, r)
+			p = t.mul(p, r)
 		}
-		p = v.add(p, v.number(c))
+		p = t.add(p, t.number(c))
 	}
-	p = v.add(v.mul(p, v.mul(r, r)), r)
-	p = v.add(p, v.number(1))
-	power := v.register()
-	v.VPSUBD(v.word(0x4b400000-127), t, power)
-	v.VPSLLD(Imm(23), power, power)
-	p = v.mul(p, power)
-	p = v.where(p, p, notLess, v.number(0x1p-100))
-	p = v.where(p, x, notLess, v.number(-69.5))
-	infinity := v.number(math.Inf(1))
-	if v.wide() {
-		k := v.K()
-		v.VCMPPS(U8(greater), v.number(88), x, k)
-		v.VMOVUPS(infinity, k, p)
-	} else {
-		over := v.register()
-		v.VCMPPS(U8(greater), v.number(88), x, over)
-		v.VBLENDVPS(over, infinity, p, p)
+	p = t.add(t.mul(p, t.mul(r, r)), r)
+	p = t.add(p, t.number(1))
+	power := t.apply(t.VPSUBD, k, t.word(0x4b400000-127))
+	for _, w := range power {
+		t.VPSLLD(Imm(23), w, w)
+	}
+	p = t.mul(p, power)
+	p = t.where(p, p, notLess, t.number(0x1p-100))
+	p = t.where(p, x, notLess, t.number(-69.5))
+	high, infinity := Mem(t.number(88)), Mem(t.number(math.Inf(1)))
+	for part, q := range p {
+		if t.wide() {
+			k := t.K()
+			t.VCMPPS(U8(greater), high, x[part], k)
+			t.VMOVUPS(infinity, k, q)
+		} else {
+			over := t.register()
+			t.VCMPPS(U8(greater), high, x[part], over)
+			t.VBLENDVPS(over, infinity, q, q)
+		}
 	}
 	return p
 }
@@ -79,27 +82,27 @@ func (v *vector) exp(x reg.VecVirtual) reg.VecVirtual {
 func (v *vector) softmax() {
 	v.begin("scaleFlush", "func(x []float32, first, second float32)", "is scaleFlush.")
 	x, n, first, second := v.slice("x"), v.length("x"), v.scalar("first"), v.scalar("second")
-	v.row(n, func(t turn) { t.to(x, v.flush(v.mul(v.flush(v.mul(t.from(x), first)), second))) })
+	v.row(n, func(t turn) { t.to(x, t.flush(t.mul(t.flush(t.mul(t.from(x), first)), second))) })
 	v.end()
 
 	v.begin("softmaxGradient", "func(d, p []float32, mean, scale float32)", "is the loop of softmaxBackward.")
 	d, p, n, mean, scale := v.slice("d"), v.slice("p"), v.length("p"), v.scalar("mean"), v.scalar("scale")
-	v.row(n, func(t turn) { t.to(d, v.flush(v.mul(v.mul(v.sub(t.from(d), mean), t.from(p)), scale))) })
+	v.row(n, func(t turn) { t.to(d, t.flush(t.mul(t.mul(t.sub(t.from(d), mean), t.from(p)), scale))) })
 	v.end()
 }
 
 func (v *vector) norm() {
 	v.begin("normalize", "func(out, x, gain []float32, rstd float32)", "is the loop of RMSNorm over a row.")
 	out, x, gain, n, rstd := v.slice("out"), v.slice("x"), v.slice("gain"), v.length("gain"), v.scalar("rstd")
-	v.row(n, func(t turn) { t.to(out, v.mul(v.mul(t.from(x), rstd), t.from(gain))) })
+	v.row(n, func(t turn) { t.to(out, t.mul(t.mul(t.from(x), rstd), t.from(gain))) })
 	v.end()
 
 	v.begin("normDot", "func(dy, x, gain []float32, rstd float32) float32", "is the Dot of RMSNormBackward.")
 	dy, x, gain, n, rstd := v.slice("dy"), v.slice("x"), v.slice("gain"), v.length("gain"), v.scalar("rstd")
 	l := v.partials(v.number(0))
 	v.row(n, func(t turn) {
-		product := v.mul(v.mul(t.from(dy), t.from(gain)), v.mul(t.from(x), rstd))
-		v.VADDPS(t.within(product, v.number(0)), l[t.part], l[t.part])
+		product := t.mul(t.mul(t.from(dy), t.from(gain)), t.mul(t.from(x), rstd))
+		t.into(l, v.VADDPS, t.within(product, v.number(0)))
 	})
 	v.give(v.tree(l, v.VADDPS))
 
@@ -107,8 +110,8 @@ func (v *vector) norm() {
 	dx, dy, x, gain, n, rstd := v.slice("dx"), v.slice("dy"), v.slice("x"), v.slice("gain"), v.length("gain"), v.scalar("rstd")
 	mean := v.scalar("mean")
 	v.row(n, func(t turn) {
-		d := v.sub(v.mul(t.from(dy), t.from(gain)), v.mul(v.mul(t.from(x), rstd), mean))
-		t.to(dx, v.add(t.from(dx), v.mul(d, rstd)))
+		d := t.sub(t.mul(t.from(dy), t.from(gain)), t.mul(t.mul(t.from(x), rstd), mean))
+		t.to(dx, t.add(t.from(dx), t.mul(d, rstd)))
 	})
 	v.end()
 
@@ -173,9 +176,9 @@ func (v *vector) rotation() {
 	v.Label("heads")
 	v.LEAQ(Mem{Base: first, Index: half, Scale: 4}, second)
 	v.row(half, func(t turn) {
-		a, b, c, s := t.from(first), t.from(second), t.from(cos), v.mul(t.from(sin), direction)
-		t.to(first, v.sub(v.mul(a, c), v.mul(b, s)))
-		t.to(second, v.add(v.mul(b, c), v.mul(a, s)))
+		a, b, c, s := t.from(first), t.from(second), t.from(cos), t.mul(t.from(sin), direction)
+		t.to(first, t.sub(t.mul(a, c), t.mul(b, s)))
+		t.to(second, t.add(t.mul(b, c), t.mul(a, s)))
 	})
 	v.LEAQ(Mem{Base: second, Index: half, Scale: 4}, first)
 	v.SUBQ(half, left)
@@ -188,22 +191,22 @@ func (v *vector) swiglu() {
 	v.begin("swiglu", "func(out, sigmoid, gate, up []float32)", "is SwiGLU.")
 	out, sigmoid, gate, up, n := v.slice("out"), v.slice("sigmoid"), v.slice("gate"), v.slice("up"), v.length("gate")
 	v.row(n, func(t turn) {
-		g, one := t.from(gate), v.load(v.number(1))
-		e := v.exp(v.sub(v.mul(g, v.number(-1)), v.number(0)))
-		s := v.flush(v.div(one, v.add(one, e)))
+		g, one := t.from(gate), t.load(v.number(1))
+		e := t.exp(t.sub(t.mul(g, v.number(-1)), v.number(0)))
+		s := t.flush(t.div(one, t.add(one, e)))
 		t.to(sigmoid, s)
-		t.to(out, v.mul(v.mul(g, s), t.from(up)))
+		t.to(out, t.mul(t.mul(g, s), t.from(up)))
 	})
 	v.end()
 
 	v.begin("swigluBackward", "func(gate, up, sigmoid, dout []float32)", "is SwiGLUBackward.")
 	gate, up, sigmoid, dout, n := v.slice("gate"), v.slice("up"), v.slice("sigmoid"), v.slice("dout"), v.length("gate")
 	v.row(n, func(t turn) {
-		s, g, u, d, one := t.from(sigmoid), t.from(gate), t.from(up), t.from(dout), v.load(v.number(1))
-		silu := v.mul(g, s)
-		t.to(sigmoid, v.mul(silu, u))
-		t.to(up, v.mul(d, silu))
-		t.to(gate, v.mul(v.mul(d, u), v.mul(s, v.add(v.mul(g, v.sub(one, s)), one))))
+		s, g, u, d, one := t.from(sigmoid), t.from(gate), t.from(up), t.from(dout), t.load(v.number(1))
+		silu := t.mul(g, s)
+		t.to(sigmoid, t.mul(silu, u))
+		t.to(up, t.mul(d, silu))
+		t.to(gate, t.mul(t.mul(d, u), t.mul(s, t.add(t.mul(g, t.sub(one, s)), one))))
 	})
 	v.end()
 }
@@ -213,22 +216,24 @@ func (v *vector) adamw() {
 	v.begin("adamw", "func(w, m, v, g []float32, c *[10]float32)", "is AdamW.Step, with the fields of AdamW in c, in their order.")
 	w, m, second, g, n := v.slice("w"), v.slice("m"), v.slice("v"), v.slice("g"), v.length("w")
 	c := v.Load(v.Param("c"), v.GP64())
-	var field [10]reg.VecVirtual
+	var field [10]value
 	for i := range field {
 		field[i] = v.broadcast(Mem{Base: c, Disp: 4 * i})
 	}
 	rate, decay, beta1, beta2, rest1, rest2, unbias1, unbias2, eps, scale := field[0], field[1], field[2], field[3], field[4], field[5], field[6], field[7], field[8], field[9]
-	v.row(n, func(t turn) {
-		d := v.mul(t.from(g), scale)
-		q := v.flush(v.add(v.mul(t.from(second), beta2), v.mul(v.mul(d, d), rest2)))
+	v.rowInParts(n, func(t turn) {
+		d := t.mul(t.from(g), scale)
+		q := t.flush(t.add(t.mul(t.from(second), beta2), t.mul(t.mul(d, d), rest2)))
 		t.to(second, q)
-		p := v.flush(v.add(v.mul(t.from(m), beta1), v.mul(d, rest1)))
+		p := t.flush(t.add(t.mul(t.from(m), beta1), t.mul(d, rest1)))
 		t.to(m, p)
-		root := v.mul(q, unbias2)
-		v.VSQRTPS(root, root)
-		u := v.div(v.mul(p, unbias1), v.add(root, eps))
+		root := t.mul(q, unbias2)
+		for _, r := range root {
+			v.VSQRTPS(r, r)
+		}
+		u := t.div(t.mul(p, unbias1), t.add(root, eps))
 		x := t.from(w)
-		t.to(w, v.flush(v.sub(x, v.mul(v.add(u, v.mul(x, decay)), rate))))
+		t.to(w, t.flush(t.sub(x, t.mul(t.add(u, t.mul(x, decay)), rate))))
 	})
 	v.end()
 }
@@ -236,7 +241,7 @@ func (v *vector) adamw() {
 func (v *vector) addition() {
 	v.begin("add", "func(sum, x []float32)", "adds x to sum.")
 	sum, x, n := v.slice("sum"), v.slice("x"), v.length("x")
-	v.row(n, func(t turn) { t.to(sum, v.add(t.from(sum), t.from(x))) })
+	v.row(n, func(t turn) { t.to(sum, t.add(t.from(sum), t.from(x))) })
 	v.end()
 }
 
