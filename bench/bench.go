@@ -13,7 +13,7 @@ import (
 )
 
 // Benchmarks returns all benchmarks.
-func Benchmarks() []cli.Benchmark { return []cli.Benchmark{train, gemm, sample, tokenize} }
+func Benchmarks() []cli.Benchmark { return []cli.Benchmark{train, gemm, sample, decay, tokenize} }
 
 // size is a model and the batches that it is measured with: those of bench/torch_train.py.
 type size struct {
@@ -50,12 +50,15 @@ func (s size) operations() float64 {
 	return float64(6*(s.model().ParameterCount(s.vocab)-s.vocab*s.width) + 6*s.layers*s.context*s.width)
 }
 
-// ids are random tokens, of which nothing can be learnt: that takes as long as any.
-func (s size) ids(n int) []int32 {
+// ids are tokens for many batches.
+func (s size) ids() lm.IDs { return lm.Stream[int32](random(s.vocab, 64*(s.context+1))) }
+
+// random returns n tokens below limit. Nothing can be learnt of them, which takes as long as any.
+func random(limit, n int) []int32 {
 	r := rand.New(rand.NewPCG(1, 2))
 	ids := make([]int32, n)
 	for i := range ids {
-		ids[i] = r.Int32N(int32(s.vocab))
+		ids[i] = r.Int32N(int32(limit))
 	}
 	return ids
 }

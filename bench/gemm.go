@@ -83,14 +83,14 @@ func products(ctx context.Context, row func(any)) error {
 // measure returns GFLOP/s: the best of batches of products that take a few milliseconds each.
 func (s shape) measure() float64 {
 	r := rand.New(rand.NewPCG(1, 2))
-	random := func(n int) []float32 {
+	numbers := func(n int) []float32 {
 		x := make([]float32, n)
 		for i := range x {
 			x[i] = r.Float32() - 0.5
 		}
 		return x
 	}
-	a, b, c := random(s.m*s.k), random(s.k*s.n), make([]float32, s.m*s.n)
+	a, b, c := numbers(s.m*s.k), numbers(s.k*s.n), make([]float32, s.m*s.n)
 	lda, ldb := s.k, s.n
 	if s.op == kernel.TN {
 		lda = s.m
@@ -105,7 +105,7 @@ func (s shape) measure() float64 {
 
 // best returns the GFLOP/s of a function of so many operations, by CPU time.
 func best(operations float64, f func()) float64 {
-	const rounds, shortest = 8, 4 * time.Millisecond
+	const rounds, shortest = 6, 4 * time.Millisecond
 	f()
 	times, speed := 1, 0.0
 	for range rounds {

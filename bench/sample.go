@@ -56,7 +56,7 @@ func (g *generation) run(ctx context.Context, row func(any)) error {
 	}
 	n.UseCores(func() int { return g.cores })
 	var prompts [][]int32
-	for ids := s.ids(g.batch * promptLength); len(ids) > 0; ids = ids[promptLength:] {
+	for ids := random(s.vocab, g.batch*promptLength); len(ids) > 0; ids = ids[promptLength:] {
 		prompts = append(prompts, ids[:promptLength])
 	}
 	limit := s.context - promptLength

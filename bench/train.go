@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -35,7 +34,6 @@ With --profile, the milliseconds of CPU time that a step spends by kernel, and b
 		flags.IntVar(&t.cores, "cores", 1, "train on `N` cores")
 		flags.Float64Var(&t.seconds, "seconds", 5, "measure for so many `SECONDS`")
 		flags.IntVar(&t.models, "models", 1, "train `M` models, as many at once as there are cores")
-		flags.Float64Var(&t.weightDecay, "weight-decay", 0.1, "decay by `X`, as adamw.weight_decay")
 		flags.BoolVar(&t.profile, "profile", false, "show where the time goes")
 		return t.run
 	},
@@ -46,7 +44,6 @@ type training struct {
 	size          string
 	cores, models int
 	seconds       float64
-	weightDecay   float64
 	profile       bool
 }
 
@@ -77,7 +74,10 @@ func (t *training) run(ctx context.Context, row func(any)) error {
 	var running atomic.Int32
 	cores := func() int { return t.cores / max(1, int(running.Load())) }
 	for i := range models {
-		if models[i], err = t.model(ctx, s, cores); err != nil {
+		if models[i], err = newModel(s, s.ids(), lm.DefaultAdamW(), cores); err != nil {
+			return err
+		}
+		if err := models[i].run(ctx, warmup); err != nil {
 			return err
 		}
 	}
@@ -115,42 +115,45 @@ func (t *training) run(ctx context.Context, row func(any)) error {
 	return nil
 }
 
-// endless is more steps than there is time for.
-const endless = 1 << 30
-
 // model is a training under way.
 type model struct {
 	trainer *lm.Trainer
-	steps   []float64 // seconds of each step measured
+	steps   []float64 // seconds of each step of the last run
 	last    time.Time
-	until   time.Time
+	until   time.Time // when a run ends; zero: after its steps
 }
 
-// errEnough ends a training.
+// endless is more steps than there is time for.
+const endless = 1 << 30
+
+// errEnough ends a run.
 var errEnough = errors.New("measured for long enough")
 
-// model makes a training and warms it up.
-func (t *training) model(ctx context.Context, s size, cores func() int) (*model, error) {
+// newModel makes a training of random blocks of tokens.
+func newModel(s size, ids lm.IDs, optimizer lm.AdamW, cores func() int) (*model, error) {
 	n, err := s.net()
 	if err != nil {
 		return nil, err
 	}
-	data, err := lm.NewBlocks(lm.Stream[int32](s.ids(64*(s.context+1))), s.context, s.batch, 1)
+	data, err := lm.NewBlocks(ids, s.context, s.batch, 1)
 	if err != nil {
 		return nil, err
 	}
 	m := new(model)
-	optimizer := lm.DefaultAdamW()
-	optimizer.WeightDecay = t.weightDecay
 	m.trainer, err = lm.NewTrainer(n, lm.Training{
 		Optimizer: optimizer, Schedule: lm.Schedule{Shape: "constant"}, Steps: endless, Data: data, RowEvery: endless,
 		OnStep: m.step, Cores: cores,
 	})
-	if err != nil {
-		return nil, err
+	return m, err
+}
+
+// run trains for so many steps more, or until the time is over.
+func (m *model) run(ctx context.Context, steps int) error {
+	m.steps, m.last = m.steps[:0], time.Now()
+	if err := m.trainer.Run(ctx, m.trainer.State().Step+steps); !errors.Is(err, errEnough) {
+		return err
 	}
-	m.until = time.Now().Add(time.Hour)
-	return m, m.trainer.Run(ctx, warmup)
+	return nil
 }
 
 // step notes how long a step took.
@@ -158,7 +161,7 @@ func (m *model) step(int, float64) error {
 	now := time.Now()
 	m.steps = append(m.steps, now.Sub(m.last).Seconds())
 	m.last = now
-	if now.After(m.until) {
+	if !m.until.IsZero() && now.After(m.until) {
 		return errEnough
 	}
 	return nil
@@ -178,11 +181,8 @@ func (t *training) train(ctx context.Context, models []*model, at int, running *
 				running.Add(-1)
 				<-slots
 			}()
-			m.steps, m.last = m.steps[:0], time.Now()
-			m.until = m.last.Add(each)
-			if err := m.trainer.Run(ctx, endless); !errors.Is(err, errEnough) {
-				failures[i] = fmt.Errorf("model %d: %w", i+1, err)
-			}
+			m.until = time.Now().Add(each)
+			failures[i] = m.run(ctx, endless-warmup)
 		})
 	}
 	done.Wait()
