@@ -320,16 +320,24 @@ func TestTrainingLearnsAndReports(t *testing.T) {
 	n, training := tiny(t, nil)
 	training.Steps, training.EvaluateEvery, training.RowEvery = 60, 25, 20
 	var rows []Row
-	steps := 0
+	var losses []float64
 	training.OnRow = func(r Row) error { rows = append(rows, r); return nil }
-	training.OnStep = func(int, float64) error { steps++; return nil }
+	training.OnStep = func(_ int, loss float64) error { losses = append(losses, loss); return nil }
 	s := train(t, n, training)
-	if got := fmt.Sprint(steps, s.Step, s.Tokens); got != "60 60 12480" {
+	if got := fmt.Sprint(len(losses), s.Step, s.Tokens); got != "60 60 12480" {
 		t.Errorf("steps and tokens: %s", got)
 	}
 	var at []string
+	from := 0
 	for _, r := range rows {
 		at = append(at, fmt.Sprint(r.Step, r.Evaluated, math.IsNaN(r.ValidationLoss)))
+		var mean float64
+		for _, loss := range losses[from:r.Step] { // all of as many targets
+			mean += loss / float64(r.Step-from)
+		}
+		if from = r.Step; math.Abs(r.TrainLoss-mean) > 1e-12 {
+			t.Errorf("step %d: training loss %g, the steps' mean is %g", r.Step, r.TrainLoss, mean)
+		}
 	}
 	if got := strings.Join(at, ", "); got != "20 false true, 25 true false, 40 false true, 50 true false, 60 false true" {
 		t.Errorf("rows: %s", got)
