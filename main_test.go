@@ -156,24 +156,43 @@ func TestInterruptedTraining(t *testing.T) {
 // TestUnkeyedAttributes: whatever stays out of keys, tagged key:"-", leaves the bytes as they are when it is set.
 func TestUnkeyedAttributes(t *testing.T) {
 	flips := map[string]string{
-		"stage.for_each":         `for_each = { here = 1 }`,
-		"stage.enabled":          `enabled = 1 < 2`,
-		"stage.executor":         `executor = "local"`,
-		"stage.retry":            `retry = 3`,
-		"stage.timeout":          `timeout = "24h"`,
-		"stage.on_failure":       `on_failure = "stop"`,
-		"stage.keep":             `keep = "0"`,
-		"stage.resources.cores":  `resources { cores = 1 }`,
-		"stage.resources.memory": `resources { memory = "1MB" }`,
-		"stage.resources.gpus":   `resources { gpus = 0 }`,
+		"stage.for_each":          `for_each = { here = 1 }`,
+		"stage.enabled":           `enabled = 1 < 2`,
+		"stage.executor":          `executor = "local"`,
+		"stage.retry":             `retry = 3`,
+		"stage.timeout":           `timeout = "24h"`,
+		"stage.on_failure":        `on_failure = "stop"`,
+		"stage.keep":              `keep = "0"`,
+		"stage.resources.cores":   `resources { cores = 1 }`,
+		"stage.resources.memory":  `resources { memory = "1MB" }`,
+		"stage.resources.gpus":    `resources { gpus = 0 }`,
+		"pretrain.micro_batch":    `micro_batch = 2`,
+		"pretrain.snapshot_every": `snapshot_every = "0s"`,
+		"finetune.micro_batch":    `micro_batch = 3`,
+		"finetune.snapshot_every": `snapshot_every = "0s"`,
 	}
-	s := study{t, t.TempDir(), strings.Replace(longTraining, "1000000", "20", 1)}
+	s := study{t, t.TempDir(), strings.NewReplacer("1000000", "20", "batch   = 1", "batch   = 4", "context = 8", "context = 16").Replace(longTraining)}
+	s.text = strings.TrimSuffix(strings.TrimSpace(s.text), "}") + `
+  dataset "letters" {
+    sorting {
+      letters = [1, 2]
+    }
+    examples = 40
+  }
+  finetune "sft" {
+    from     = pretrain.base.weights
+    examples = dataset.letters.train
+    batch    = 4
+    epochs   = 1
+  }
+}
+`
 	var all schema
 	if err := json.Unmarshal([]byte(s.run("schema", "--json")), &all); err != nil {
 		t.Fatal(err)
 	}
 	declared := append(all.Stage.unkeyed("stage"), all.unkeyedOfKinds()...)
-	if want := slices.Sorted(maps.Keys(flips)); !slices.Equal(declared, want) {
+	if want := slices.Sorted(maps.Keys(flips)); !slices.Equal(slices.Sorted(slices.Values(declared)), want) {
 		t.Fatalf("out of keys are\n%q\nand this test sets\n%q", declared, want)
 	}
 	digests := func() string {
@@ -183,8 +202,12 @@ func TestUnkeyedAttributes(t *testing.T) {
 	before := digests()
 	plain := s.text
 	for name, line := range flips {
-		s.text = strings.Replace(plain, "    tokens  =", "    "+line+"\n    tokens  =", 1)
-		if events := s.run("run", "--json", "--replace", "pretrain.base"); !strings.Contains(events, `"ran":1,"cached":2,`) {
+		addr, input := "finetune.sft", "    examples = dataset"
+		if strings.HasPrefix(name, "pretrain.") {
+			addr, input = "pretrain.base", "    tokens  ="
+		}
+		s.text = strings.Replace(plain, input, "    "+line+"\n"+input, 1)
+		if events := s.run("run", "--json", "--replace", addr); !strings.Contains(events, `"ran":1,"cached":4,`) {
 			t.Errorf("%s: the training did not run anew:\n%s", name, events)
 		}
 		if after := digests(); after != before {
