@@ -28,8 +28,11 @@ func newOperands(r *rand.Rand, n int, draw func(r *rand.Rand) float32) *operands
 	}
 	for i := range o.s {
 		o.s[i] = float32(r.NormFloat64())
-		if r.IntN(8) == 0 {
+		switch r.IntN(16) {
+		case 0, 1:
 			o.s[i] = draw(r)
+		case 2:
+			o.s[i] = float32(math.Inf(1))
 		}
 	}
 	o.wide = make([]float64, n)
@@ -93,6 +96,7 @@ var rowFunctions = []struct {
 	{"Dot", func(o *operands) []float32 { return []float32{Dot(o.x[0], o.x[1])} }},
 	{"Max", func(o *operands) []float32 { return []float32{Max(o.x[0])} }},
 	{"Exp", func(o *operands) []float32 { Exp(o.x[0], o.x[1], o.s[0], o.s[1]); return nil }},
+	{"Exp alone", func(o *operands) []float32 { Exp(o.x[0], o.x[1], 1, 0); return nil }},
 	{"expSum", func(o *operands) []float32 { return []float32{expSum(o.x[0], o.x[0], o.s[0], o.s[1])} }},
 	{"softmaxRow", func(o *operands) []float32 {
 		peak, inverse := softmaxRow(o.x[0], o.s[0])
