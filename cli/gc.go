@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,9 +21,9 @@ func (c *command) gc() *cobra.Command {
 		Long: `List what in the store is of no more use, or with --delete remove it.
 
 What stays: the results of all pipelines of the files, of runs that were given a name, and of the newest runs of each
-pipeline; whatever was made or used within the grace; journals of all runs. Artifacts that are folders, such as weights,
-go from results that stay where the block says keep = "7d" and no run used them for so long: a run that needs one makes
-it again, with equal bytes.`,
+pipeline; states that were kept on the way to them; whatever was made or used within the grace; journals of all runs.
+Artifacts that are folders, such as weights, and kept states go before their results where the block says keep = "7d"
+and no run used them for so long: a run that needs one makes it again, with equal bytes.`,
 		Args: cobra.NoArgs,
 	}
 	remove := cmd.Flags().Bool("delete", false, "remove it")
@@ -82,12 +83,20 @@ func heaps(found *pipeline.Collected) []heap {
 		add(blockOf(found, t.Key, t.Result), t.Output, t.Size)
 	}
 	slices.SortStableFunc(all[results:], func(a, b heap) int { return strings.Compare(a.what, b.what) })
+	dropped := len(all)
+	for _, s := range found.States {
+		what, _, _ := strings.Cut(found.Addrs[s.Trajectory], "[")
+		add(cmp.Or(what, "of no run"), "kept state", s.Size)
+	}
+	slices.SortStableFunc(all[dropped:], func(a, b heap) int { return strings.Compare(a.what, b.what) })
 	for _, f := range found.Loose {
 		add("objects that no result names", "object", f.Size)
 	}
 	for _, f := range found.Debris {
 		if strings.HasPrefix(f.Path, "damaged/") {
 			add("damaged, set aside", "file", f.Size)
+		} else if strings.HasPrefix(f.Path, "work/") {
+			add("logs and snapshots of stages that ended", "entry", f.Size)
 		} else {
 			add("left by stages and processes that ended", "entry", f.Size)
 		}
@@ -138,10 +147,14 @@ func (c *command) collected(found *pipeline.Collected, o pipeline.Collection) er
 		sizes[why] += r.Size
 		size += r.Size
 	}
-	if len(found.Stay) == 0 {
+	if len(found.Stay)+len(found.Kept) == 0 {
 		return nil
 	}
-	fmt.Fprintf(c.stdout, "Stays: %s, %s\n", count(len(found.Stay), "result"), bytes(size))
+	var states int64
+	for _, s := range found.Kept {
+		states += s.Size
+	}
+	fmt.Fprintf(c.stdout, "Stays: %s, %s\n", count(len(found.Stay), "result"), bytes(size+states))
 	for _, reason := range []struct{ why, text string }{
 		{pipeline.StaysCurrent, "of the pipelines as they are"},
 		{pipeline.StaysNamed, "of runs that have a name"},
@@ -152,13 +165,16 @@ func (c *command) collected(found *pipeline.Collected, o pipeline.Collection) er
 			fmt.Fprintf(w, "  %d\t%s\t%s\n", n, bytes(sizes[reason.why]), reason.text)
 		}
 	}
+	if n := len(found.Kept); n > 0 {
+		fmt.Fprintf(w, "  %d\t%s\tkept for longer trainings of the same past\n", n, bytes(states))
+	}
 	return w.Flush()
 }
 
 // counted says how many there are of what h is about.
 func counted(h heap) string {
 	switch h.note {
-	case "result", "object", "file":
+	case "result", "kept state", "object", "file":
 		return count(h.count, h.note)
 	case "entry":
 		return ""
@@ -181,11 +197,12 @@ func span(d time.Duration) string {
 func (c *command) collectedJSON(found *pipeline.Collected, o pipeline.Collection) error {
 	type line struct {
 		Action   string        `json:"action"` // remove: it would go; removed: it went; keep
-		What     string        `json:"what"`   // result, artifact, object, or debris
+		What     string        `json:"what"`   // result, artifact, state, object, or debris
 		Pipeline string        `json:"pipeline,omitempty"`
 		Addr     string        `json:"addr,omitempty"`
 		Key      *store.Digest `json:"key,omitempty"`
 		Output   string        `json:"output,omitempty"`
+		Step     int           `json:"step,omitempty"`
 		Path     string        `json:"path,omitempty"`
 		Why      string        `json:"why,omitempty"`
 		Used     *time.Time    `json:"used,omitempty"`
@@ -210,6 +227,14 @@ func (c *command) collectedJSON(found *pipeline.Collected, o pipeline.Collection
 		pipeline, addr, _ := strings.Cut(found.Addrs[t.Key], "/")
 		lines = append(lines, line{Action: action, What: "artifact", Pipeline: pipeline, Addr: addr, Key: &t.Key, Output: t.Output, Size: t.Size})
 	}
+	state := func(action string, s store.SweptState) {
+		used := s.Used.UTC()
+		pipeline, addr, _ := strings.Cut(found.Addrs[s.Trajectory], "/")
+		lines = append(lines, line{Action: action, What: "state", Pipeline: pipeline, Addr: addr, Key: &s.Trajectory, Step: s.Step, Used: &used, Size: s.Size})
+	}
+	for _, s := range found.States {
+		state(action, s)
+	}
 	for _, f := range found.Loose {
 		lines = append(lines, line{Action: action, What: "object", Path: f.Path, Size: f.Size})
 	}
@@ -220,6 +245,9 @@ func (c *command) collectedJSON(found *pipeline.Collected, o pipeline.Collection
 		l := result(r)
 		l.Action, l.Why = "keep", found.Why[r.Key]
 		lines = append(lines, l)
+	}
+	for _, s := range found.Kept {
+		state("keep", s)
 	}
 	for _, l := range lines {
 		if err := c.line(l); err != nil {

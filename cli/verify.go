@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -78,10 +79,11 @@ func (c *command) verifyStore(cmd *cobra.Command, names []string) error {
 			Action  string  `json:"action"`
 			Results int     `json:"results"`
 			Objects int     `json:"objects"`
+			States  int     `json:"states,omitempty"` // kept states
 			Bytes   int64   `json:"bytes"`
 			Seconds float64 `json:"seconds"`
 			Damaged int     `json:"damaged"`
-		}{"summary", found.Results, found.Objects, found.Bytes, seconds, len(found.Damage)})
+		}{"summary", found.Results, found.Objects, found.States, found.Bytes, seconds, len(found.Damage)})
 	} else {
 		c.verified(found, seconds)
 	}
@@ -117,17 +119,21 @@ func (c *command) damage(d store.Damage, addrs map[store.Digest]string) error {
 		Pipeline string       `json:"pipeline,omitempty"` // where the files or a run know it
 		Addr     string       `json:"addr,omitempty"`
 		Output   string       `json:"output,omitempty"`
+		Step     int          `json:"step,omitempty"` // of a kept state, whose key is that of its past
 	}
 	of := []use{}
 	var words []string
 	for _, u := range d.Of {
 		pipeline, addr, _ := strings.Cut(addrs[u.Key], "/")
-		of = append(of, use{u.Key, pipeline, addr, u.Output})
+		of = append(of, use{u.Key, pipeline, addr, u.Output, u.Step})
 		name := addrs[u.Key]
 		if name == "" {
 			name = "result " + u.Key.Short() + ", of no run"
 		}
-		if u.Output != "" {
+		switch {
+		case u.Step > 0:
+			name = fmt.Sprintf("the state kept after step %d of %s", u.Step, cmp.Or(addrs[u.Key], "no run"))
+		case u.Output != "":
 			name += "." + u.Output
 		}
 		if !slices.Contains(words, name) {
@@ -162,7 +168,11 @@ func (c *command) verified(found *store.Verification, seconds float64) {
 	if len(found.Damage) > 0 {
 		fmt.Fprintln(c.stdout)
 	}
-	fmt.Fprintf(c.stdout, "Read %s and %s: %s in %s", count(found.Results, "result"), count(found.Objects, "object"), bytes(found.Bytes), duration(seconds))
+	results := count(found.Results, "result")
+	if found.States > 0 {
+		results += ", " + count(found.States, "kept state")
+	}
+	fmt.Fprintf(c.stdout, "Read %s and %s: %s in %s", results, count(found.Objects, "object"), bytes(found.Bytes), duration(seconds))
 	if seconds >= 0.1 {
 		fmt.Fprintf(c.stdout, ", %s/s", bytes(int64(float64(found.Bytes)/seconds)))
 	}

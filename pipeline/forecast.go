@@ -117,8 +117,8 @@ func (p *prospect) computed() int {
 	return max(0, p.Steps-from-jumped)
 }
 
-// notes say from where the stage goes on. past is what its address had last, nil where that is nothing.
-func (p *prospect) notes(past *stored) []string {
+// notes say from where the stage of that key goes on. past is what its address had last, nil where that is nothing.
+func (p *prospect) notes(key store.Digest, past *stored) []string {
 	from, jumped := p.walk()
 	var notes []string
 	total := thousands(p.Steps)
@@ -131,7 +131,7 @@ func (p *prospect) notes(past *stored) []string {
 	switch {
 	case jumped > 0:
 		notes = append(notes, fmt.Sprintf("computes %s of %s steps, as others are kept", thousands(p.computed()), total))
-	case from == 0 && p.Shared == 0 && p.Alone != "" && past != nil && !p.key.IsZero() && past.trajectory == p.key:
+	case from == 0 && p.Shared == 0 && p.Alone != "" && past != nil && !p.key.IsZero() && past.trajectory == p.key && store.Key(past.facts) != key:
 		notes = append(notes, "starts over: "+p.Alone)
 	}
 	return notes
@@ -187,7 +187,7 @@ func (g *Graph) Forecast(st *store.Store, steps []Step, executors map[string]Exe
 		if err := n.neverFits(one, executors[n.Meta.Executor]); err != nil {
 			diags = append(diags, n.blame("A stage never fits", err)...)
 		}
-		steps[i].prospect, steps[i].Notes = one, one.notes(steps[i].past)
+		steps[i].prospect, steps[i].Notes = one, one.notes(steps[i].Key, steps[i].past)
 		if one.shares() && !n.replace {
 			trajectories[one.key] = append(trajectories[one.key], i)
 		}

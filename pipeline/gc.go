@@ -28,7 +28,7 @@ const (
 // Collected is what a garbage collection found.
 type Collected struct {
 	*store.Swept
-	Addrs map[store.Digest]string // of results by key: PIPELINE/ADDR, where the files or a run know it
+	Addrs map[store.Digest]string // of results and of trajectories, by key: PIPELINE/ADDR, where the files or a run know it
 	Why   map[store.Digest]string // of results that stay: one of the reasons
 }
 
@@ -58,7 +58,8 @@ func Collect(st *store.Store, graphs []*Graph, c Collection) (*Collected, error)
 	}
 
 	keep := store.Retention{
-		Results: map[store.Digest]bool{}, Objects: map[store.Digest]bool{}, Trees: map[store.Digest]time.Time{},
+		Results: map[store.Digest]bool{}, Objects: map[store.Digest]bool{},
+		Trees: map[store.Digest]time.Time{}, States: map[store.Digest]time.Time{},
 		Before: now.Add(-c.Grace),
 	}
 	for key := range found.Why {
@@ -67,6 +68,12 @@ func Collect(st *store.Store, graphs []*Graph, c Collection) (*Collected, error)
 	for key, limit := range r.limits {
 		if limit >= 0 && !r.needed[key] && !r.whole[key] {
 			keep.Trees[key] = now.Add(-max(limit, c.Grace))
+		}
+	}
+	for trajectory, limit := range r.courses {
+		keep.States[trajectory] = time.Time{}
+		if limit >= 0 {
+			keep.States[trajectory] = now.Add(-max(limit, c.Grace))
 		}
 	}
 	for _, rec := range records { // histories stay, and with them the text that they ran
@@ -78,6 +85,11 @@ func Collect(st *store.Store, graphs []*Graph, c Collection) (*Collected, error)
 	if found.Swept, err = st.Sweep(keep, c.Delete); err != nil {
 		return nil, err
 	}
+	for _, s := range slices.Concat(found.Gone, found.Stay) {
+		if t := s.Result.Made.Trajectory; r.addrs[t] == "" {
+			r.addrs[t] = r.addrs[s.Key]
+		}
+	}
 	for _, s := range found.Stay {
 		if found.Why[s.Key] == "" {
 			found.Why[s.Key] = StaysYoung
@@ -86,7 +98,7 @@ func Collect(st *store.Store, graphs []*Graph, c Collection) (*Collected, error)
 	return found, nil
 }
 
-// Owners tells which address the results of a store have, by key: PIPELINE/ADDR, going by graphs and then by runs,
+// Owners tells which address the results and the trajectories of a store have, by key: PIPELINE/ADDR, going by graphs and then by runs,
 // newest first. current has the keys that the graphs' stages have, or had last where that is not known yet.
 func Owners(st *store.Store, graphs []*Graph) (addrs map[store.Digest]string, current map[store.Digest]bool) {
 	r := newReach()
@@ -111,12 +123,15 @@ type reach struct {
 	limits map[store.Digest]time.Duration // of keys whose blocks all limit how long trees stay: the longest
 	needed map[store.Digest]bool          // keys of stages whose outputs a stage is yet to read
 	whole  map[store.Digest]bool          // keys of runs that were given names: nothing of theirs is dropped
+
+	courses map[store.Digest]time.Duration // trajectories of stages, with the longest time for which their blocks keep trees; negative: for good
 }
 
 func newReach() *reach {
 	return &reach{
 		why: map[store.Digest]string{}, addrs: map[store.Digest]string{}, keep: map[string]time.Duration{},
 		limits: map[store.Digest]time.Duration{}, needed: map[store.Digest]bool{}, whole: map[store.Digest]bool{},
+		courses: map[store.Digest]time.Duration{},
 	}
 }
 
@@ -127,9 +142,7 @@ func (r *reach) reaches(key store.Digest, pipeline, addr, why string) {
 	if !known {
 		limit = -1
 	}
-	if old, ok := r.limits[key]; !ok || old >= 0 && (limit < 0 || limit > old) {
-		r.limits[key] = limit
-	}
+	keepLonger(r.limits, key, limit)
 	if r.addrs[key] == "" {
 		r.addrs[key] = pipeline + "/" + addr
 	}
@@ -138,17 +151,25 @@ func (r *reach) reaches(key store.Digest, pipeline, addr, why string) {
 	}
 }
 
+// keepLonger raises the time for which something is kept to limit; negative: for good.
+func keepLonger[K comparable](limits map[K]time.Duration, of K, limit time.Duration) {
+	if old, ok := limits[of]; !ok || old >= 0 && (limit < 0 || limit > old) {
+		limits[of] = limit
+	}
+}
+
 // graph reaches what the stages of g have, and where that is not known yet, what they had last.
 func (r *reach) graph(st *store.Store, g *Graph) {
 	for _, n := range g.Nodes {
 		name := g.Name + "/" + n.Block
-		if old, ok := r.keep[name]; !ok || old >= 0 && (n.Meta.Keep < 0 || n.Meta.Keep > old) {
-			r.keep[name] = n.Meta.Keep
-		}
+		keepLonger(r.keep, name, n.Meta.Keep)
 	}
 	keys := map[*Node]store.Digest{}
 	last := newest(st, g.Name)
-	for _, s := range g.Plan(st) {
+	steps := g.Plan(st)
+	g.Forecast(st, steps, nil) // what is wrong with the files is for others to say
+	for _, s := range steps {
+		r.course(g, s)
 		key, known := s.Key, !s.Key.IsZero()
 		if !known {
 			key, known = last[s.Node.Addr]
@@ -162,6 +183,23 @@ func (r *reach) graph(st *store.Store, g *Graph) {
 				r.needed[keys[p]] = true
 			}
 		}
+	}
+}
+
+// course reaches the trajectory of a step.
+func (r *reach) course(g *Graph, s Step) {
+	var key store.Digest
+	if s.Result != nil {
+		key = s.Result.Made.Trajectory
+	} else if s.prospect != nil {
+		key = s.prospect.key
+	}
+	if key.IsZero() {
+		return
+	}
+	keepLonger(r.courses, key, r.keep[g.Name+"/"+s.Node.Block])
+	if r.addrs[key] == "" {
+		r.addrs[key] = g.Name + "/" + s.Node.Addr
 	}
 }
 

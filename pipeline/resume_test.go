@@ -277,3 +277,230 @@ func TestContinue(t *testing.T) {
 		}
 	}
 }
+
+// TestTurns: of stages on one trajectory that are due, the one that shares least goes first, and no step that they share is
+// taken twice; others keep the cores busy meanwhile. It is the same on one core, and where the first fails.
+func TestTurns(t *testing.T) {
+	const blocks = `
+march "long" {
+  steps = 60
+}
+march "decay" {
+  steps = 50
+  decay = 20
+}
+march "short" {
+  steps = 30
+}
+march "other" {
+  for_each = grid({ seed = [1, 2, 3] })
+  seed     = each.value.seed
+  steps    = 5
+}`
+	want := map[string]store.Digest{}
+	for addr, steps := range map[string]string{"march.long": "steps = 60", "march.decay": "steps = 50\ndecay = 20", "march.short": "steps = 30"} {
+		want[addr] = fromScratch(t, addr[:5]+" \"m\" {\n"+steps+"\n}", "march.m")
+	}
+	for _, jobs := range []int{1, 2, 4} {
+		s := pipelinetest.New(t, marches, nil)
+		expect(t, planned(t, s, blocks), `march.long 30 of 60 shares its first 30 steps with march.decay, which goes first
+march.decay 50 of 50 
+march.short 0 of 30 shares its first 30 steps with march.decay, which goes first
+march.other[seed=1] 5 of 5 
+march.other[seed=2] 5 of 5 
+march.other[seed=3] 5 of 5 
+`)
+		count := taken(t, nil)
+		r := s.Run(jobs, blocks)
+		for addr, digest := range want {
+			if got := r.Blob(addr, "out").Digest; got != digest {
+				t.Errorf("%d jobs: %s has the bytes %s, want %s", jobs, addr, got.Short(), digest.Short())
+			}
+		}
+		if n := count(); n["0/60"] != 30 || n["0/50"] != 50 || n["0/30"] != 0 || n["1/5"] != 5 {
+			t.Errorf("%d jobs: steps taken: %v", jobs, n)
+		}
+	}
+
+	// The first fails at its tenth step: the next takes its place.
+	s := pipelinetest.New(t, marches, nil)
+	count := taken(t, func(m *march, step int) error {
+		if m.Steps == 50 && step == 10 {
+			return errors.New("out of luck")
+		}
+		return nil
+	})
+	r := s.Run(2, blocks)
+	if r.Err("march.decay") == nil || r.Err("march.short") != nil {
+		t.Fatal(r.Err("march.short"))
+	}
+	if n := count(); n["0/60"] != 30 || n["0/50"] != 9 || n["0/30"] != 30 {
+		t.Errorf("the first fails: steps taken: %v", n)
+	}
+	if got := r.Blob("march.long", "out").Digest; got != want["march.long"] {
+		t.Errorf("the first fails: the last has the bytes %s", got.Short())
+	}
+	if waits := said(r, "progress"); !slices.Contains(waits, "march.short waits for march.decay, with which it shares its first 30 steps") {
+		t.Errorf("they say %q", waits)
+	}
+}
+
+// TestOthersWaitForNobody: while a stage waits for the one that goes first on its trajectory, others have the cores; and
+// where that has kept its state, it goes on beside it.
+func TestOthersWaitForNobody(t *testing.T) {
+	const blocks = `
+march "a" {
+  steps = 20
+  decay = 10
+}
+march "b" {
+  steps = 30
+  decay = 20
+}
+march "other" {
+  seed  = 1
+  steps = 5
+}`
+	s := pipelinetest.New(t, marches, nil)
+	other, b := make(chan bool), make(chan bool)
+	taken(t, func(m *march, step int) error {
+		switch {
+		case m.Steps == 20 && step == 5: // b could have started by now
+			<-other
+		case m.Steps == 20 && step == 15: // b takes its own steps while a takes its last
+			<-b
+		case m.Seed == 1 && step == 5:
+			close(other)
+		case m.Steps == 30 && step <= 10:
+			return errors.New("it takes a step that a has taken")
+		case m.Steps == 30 && step == 30:
+			close(b)
+		}
+		return nil
+	})
+	r := s.Run(2, blocks)
+	for _, addr := range []string{"march.a", "march.b", "march.other"} {
+		if err := r.Err(addr); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestForetoldMemory: a stage that foretells more memory than its executor has is refused with its line before anything runs,
+// and where its inputs are not known, when they are. What it foretells counts in the budget.
+func TestForetoldMemory(t *testing.T) {
+	const text = `march.big: resources.memory would have to be 5 GB, which this stage takes at its peak, and executor "local" has 3 GB: compute less at once, such as with a smaller micro_batch, use another executor, or give it more with executor "local" { memory = … }.`
+	local := &pipeline.Local{Cores: 2, Memory: "3GB"}
+	s := pipelinetest.New(t, marches, nil)
+	steps, err := s.Plan(local, "march \"big\" {\n  steps = 2\n  gb = 5\n}")
+	var invalid *pipeline.InvalidError
+	if !errors.As(err, &invalid) || len(invalid.Problems()) != 1 {
+		t.Fatalf("planned with %v", err)
+	}
+	if p := invalid.Problems()[0]; p.Line != 2 || "march.big: "+p.Detail != text || p.Summary != "A stage never fits" || steps[0].Memory != 5e9 {
+		t.Errorf("%+v", p)
+	}
+	if _, err := s.Plan(local, "march \"big\" {\n  steps = 2\n  gb = 5\n  resources {\n    memory = \"1GB\"\n  }\n}"); err != nil {
+		t.Errorf("a stage that says what it takes: %v", err)
+	}
+	if _, err := s.Plan(local, blockOf(3, "seed = -1")); !errors.As(err, &invalid) || invalid.Problems()[0].Detail != "seed must be at least 0, is -1." || invalid.Problems()[0].Line != 4 {
+		t.Errorf("a forecast that blames a field: %v", err)
+	}
+
+	const later = "word \"w\" {\n}\nmarch \"big\" {\n  from  = word.w.out\n  steps = 2\n  gb    = 5\n}\nmarch \"small\" {\n  from  = word.w.out\n  steps = 3\n  gb    = 2\n}\nmarch \"too\" {\n  from  = word.w.out\n  steps = 4\n  gb    = 2\n  seed = 1\n}"
+	if _, err := s.Plan(local, later); err != nil {
+		t.Errorf("with inputs that are not known yet: %v", err)
+	}
+	running, most := 0, 0
+	var mu sync.Mutex
+	taken(t, func(m *march, step int) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if step == 1 {
+			running++
+			most = max(most, running)
+		} else if step == m.Steps {
+			running--
+		}
+		return nil
+	})
+	g, err := s.Load(later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := g.Run(t.Context(), s.Store, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": local}}, func(pipeline.Event) {})
+	if err != nil || len(out.Failures) != 1 || out.Ran != 3 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if p := out.Failures[0].Blamed().Problems()[0]; p.Addr+": "+p.Detail != text || p.Line != 4 {
+		t.Errorf("%+v", p)
+	}
+	if most != 1 {
+		t.Errorf("%d stages of 2 GB each ran at once in 3 GB", most)
+	}
+}
+
+// TestRerunComputesAll: what is run again to be compared goes on from nothing, and keeps nothing.
+func TestRerunComputesAll(t *testing.T) {
+	s := pipelinetest.New(t, marches, nil)
+	s.Run(1, blockOf(20, ""))
+	block := blockOf(30, "")
+	s.Run(1, block)
+	g, err := s.Load(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := taken(t, nil)
+	err = g.Rerun(t.Context(), s.Store, g.Nodes, local, func(pipeline.Event) {}, func(r *pipeline.Rerun) {
+		if different := r.Different(); different != nil {
+			t.Errorf("%v came out with other bytes", different)
+		}
+	})
+	if n := count()["0/30"]; n != 30 || err != nil {
+		t.Errorf("%d steps were taken, %v", n, err)
+	}
+}
+
+// TestCollectStates: kept states stay while a stage of the files, or a result that stays, is on their trajectory.
+func TestCollectStates(t *testing.T) {
+	s := pipelinetest.New(t, marches, nil)
+	collect := func(block string, runs int) (kept, gone []int) {
+		t.Helper()
+		g, err := s.Load(block)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := pipeline.Collect(s.Store, []*pipeline.Graph{g}, pipeline.Collection{KeepRuns: runs, Delete: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range found.Kept {
+			kept = append(kept, k.Step)
+		}
+		for _, k := range found.States {
+			gone = append(gone, k.Step)
+			if found.Addrs[k.Trajectory] != "test/march.m" {
+				t.Errorf("a state of %q goes", found.Addrs[k.Trajectory])
+			}
+		}
+		return kept, gone
+	}
+	s.Run(1, blockOf(20, ""))
+	s.Run(1, blockOf(30, "seed = 1"))
+	for _, c := range []struct {
+		why, block string
+		runs       int
+		kept, gone []int
+	}{
+		{"both of recent runs", blockOf(5, "seed = 9"), 2, []int{20, 30}, nil},
+		{"a longer march can use one, a run has the other", blockOf(50, ""), 1, []int{20, 30}, nil},
+		{"a longer march can use it", blockOf(50, ""), 0, []int{20}, []int{30}},
+		{"limited by keep", blockOf(50, "keep = \"0\""), 0, nil, []int{20}},
+	} {
+		kept, gone := collect(c.block, c.runs)
+		slices.Sort(kept)
+		if !slices.Equal(kept, c.kept) || !slices.Equal(gone, c.gone) {
+			t.Errorf("%s: %v stay and %v go, want %v and %v", c.why, kept, gone, c.kept, c.gone)
+		}
+	}
+}

@@ -208,7 +208,7 @@ func (s *schedule) lookUp() {
 		var notes []string
 		if v.prospect != nil {
 			s.expect(v, s.seconds(v.node, v.prospect))
-			notes = v.prospect.notes(step.past)
+			notes = v.prospect.notes(v.key, step.past)
 		}
 		s.emit(Event{Addr: v.node.Addr, Action: "plan", Do: step.Do, Why: step.Why, Notes: notes, Key: v.key, Facts: v.facts, Left: s.left})
 		if err := v.node.neverFits(v.prospect, s.options.Executors[v.node.Meta.Executor]); err != nil {
