@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -351,23 +350,35 @@ func TestTrainingLearnsAndReports(t *testing.T) {
 	}
 }
 
-// Steps use the buffers of the first one: what is left are closures handed to workers and headers of tensors.
-func TestStepsAllocateLittle(t *testing.T) {
-	n, training := tiny(t, nil)
-	r := trainer(t, n, training)
-	step := func() {
-		if _, err := r.step(); err != nil {
+// Steps use the buffers of the first ones, whole passes over the data and rows that evaluate nothing included.
+func TestStepsAllocateNothing(t *testing.T) {
+	examples := make([]Example, 7)
+	for i := range examples {
+		examples[i] = Example{[]int32{int32(i), 2, 3}[:1+i%3], []int32{4, int32(i), 6, 7}[:1+i%4]}
+	}
+	for _, cores := range []int{1, 2} {
+		n, training := little(t)
+		training.Steps, training.RowEvery, training.EvaluateEvery, training.MicroBatch, training.KeepFinite = 1000, 3, 0, 3, true
+		training.Cores = func() int { return cores }
+		supervised, err := NewExamples(examples, 9, 5, 1)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	step()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	step()
-	step()
-	runtime.ReadMemStats(&after)
-	if got := (after.TotalAlloc - before.TotalAlloc) / 2; got > 16<<10 { // the gradients alone are more than that
-		t.Errorf("a step allocates %d bytes", got)
+		for name, data := range map[string]Source{"blocks": training.Data, "examples": supervised} {
+			training.Data = data
+			r := trainer(t, n, training)
+			step := func() {
+				if err := r.Run(t.Context(), r.State().Step+1); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 5 {
+				step()
+			}
+			if got := testing.AllocsPerRun(50, step); got > 0 {
+				t.Errorf("%s, %d cores: a step allocates %g times", name, cores, got)
+			}
+		}
 	}
 }
 
