@@ -31,7 +31,8 @@ var kernels = []group{
 	{"norms", []string{"norm.go"}},
 	{"rotary positions", []string{"rope.go"}},
 	{"SwiGLU", []string{"swiglu.go"}},
-	{"softmax and cross-entropy", []string{"crossentropy.go"}},
+	{"softmax, transposes", []string{"rows.go"}},
+	{"cross-entropy", []string{"crossentropy.go"}},
 	{"AdamW and squares", []string{"adamw.go"}},
 	{"embedding", []string{"embedding.go"}},
 	{"sums and maxima of rows", []string{"lanes.go"}},
@@ -50,17 +51,18 @@ const (
 // parts are groups of functions of lm, by the part of a step that they carry out.
 var parts = []group{
 	{"data", []string{"Blocks.Batch"}},
-	{"packing of weights", []string{"Net.pack", "Net.packOutput"}},
+	{"packing of weights", []string{"Net.pack", "Net.packMatrix"}},
+	{"forward: embedding", []string{"Net.embed"}},
 	{"forward: norm, queries, keys, values", []string{"Net.beforeAttention"}},
 	{"forward: attention", []string{"Net.attend"}},
-	{"forward: feed-forward, attention's output", []string{"Net.afterAttention"}},
-	{"forward: embedding", []string{"Net.forward"}},
-	{"logits and loss, both ways", []string{"Net.computeLogits", "Net.losses"}},
-	{"backward: feed-forward", []string{"Net.feedForwardBackward"}},
-	{"backward: attention, embedding", []string{"Net.backward"}},
+	{"forward: output of attention, feed-forward", []string{"Net.afterAttention"}},
+	{"logits and loss, both ways", []string{"Net.computeLogits", "Net.losses", "Net.lossRows"}},
+	{"backward: feed-forward, output of attention", []string{"Net.ffnBackward"}},
+	{"backward: attention", []string{"Net.attendBackward"}},
 	{"backward: queries, keys, values, norm", []string{"Net.projectionsBackward"}},
-	{"gradients of weights", []string{"Net.run", "Net.outputGradient"}},
-	{"gradient: clearing, norm", []string{"gradients.reset", "Net.finish", "Trainer.norm"}},
+	{"backward: embedding", []string{"Net.embedBackward"}},
+	{"gradients of weights", []string{"Net.run", "Net.task"}},
+	{"gradient: clearing, norm", []string{"gradients.reset", "Net.finish", "Trainer.norm", "NewTrainer"}},
 	{"AdamW", []string{"Trainer.updatePiece"}},
 }
 
@@ -178,8 +180,8 @@ func partOf(stack []frame) string {
 			continue
 		}
 		inLM = true
-		function := strings.SplitN(f.name, ".", 3)
-		if name := find(parts, strings.Join(function[:min(2, len(function))], ".")); name != "" {
+		function, _, _ := strings.Cut(f.name, ".func") // without the closures in it
+		if name := find(parts, function); name != "" {
 			return name
 		}
 	}
