@@ -2,18 +2,28 @@ package pipeline
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+
+	"anneal/artifacts/store"
 )
 
 // course is what a run knows of one trajectory: the stages on it that are due, so that no two of them compute at once what
 // they share. The one that shares least goes first; the others wait outside the queues, where they occupy nothing, until it
-// has kept the last state that they share with it, or has ended without. As the first waits for none of them, it ends.
+// has kept the last state that it shares, or has ended without. As it waits for none of them, it ends.
+//
+// The first holds the lock of that state, by which processes take turns too. Whoever waits for the lock runs nothing, and
+// whoever holds it waits for nothing that those could run.
 type course struct {
-	kept    map[int]bool // steps of kept states
-	first   *stageRun    // queued or running, and yet to keep its last shared state; nil where there is none
-	waiting []*stageRun
+	trajectory []store.Fact
+	kept       map[int]bool // steps of kept states
+	first      *stageRun    // queued or running, and yet to keep its last shared state; nil where there is none
+	unlock     func()       // of that state, while there is one
+	asked      bool         // for the lock of a state that another process holds
+	waiting    []*stageRun
 }
 
 // keptState is the news that a stage has kept a state.
@@ -26,29 +36,42 @@ type keptState struct {
 func (s *schedule) join(v *stageRun) {
 	c := s.courses[v.prospect.key]
 	if c == nil {
-		c = &course{kept: map[int]bool{}}
+		c = &course{trajectory: v.prospect.trajectory, kept: map[int]bool{}}
 		s.courses[v.prospect.key] = c
 	}
-	for _, step := range v.prospect.kept {
+	c.look(v.prospect.kept)
+	c.waiting = append(c.waiting, v)
+}
+
+// look notes which states are kept.
+func (c *course) look(steps []int) {
+	for _, step := range steps {
 		c.kept[step] = true
 	}
-	c.waiting = append(c.waiting, v)
 }
 
 // passed notes what is kept now.
 func (s *schedule) passed(k keptState) {
 	if k.prospect.shares() {
 		if c := s.courses[k.prospect.key]; c != nil {
-			c.kept[k.step] = true
+			c.look([]int{k.step})
 		}
 	}
 }
 
+// release lets others go first.
+func (c *course) release() {
+	if c.first != nil {
+		c.first = nil
+		c.unlock()
+	}
+}
+
 // lead queues the stages that need not wait any more, and of each course without one the stage that goes first.
-func (s *schedule) lead() {
+func (s *schedule) lead(ctx context.Context) {
 	for _, c := range s.courses {
 		if f := c.first; f != nil && (f.settled || c.kept[f.prospect.Shared]) {
-			c.first = nil
+			c.release()
 		}
 		slices.SortFunc(c.waiting, func(a, b *stageRun) int {
 			return cmp.Or(cmp.Compare(a.prospect.Shared, b.prospect.Shared), cmp.Compare(a.order, b.order))
@@ -57,22 +80,12 @@ func (s *schedule) lead() {
 		for _, v := range c.waiting {
 			urgent = max(urgent, v.rest)
 		}
-		var still []*stageRun
-		for _, v := range c.waiting {
-			shared := v.prospect.Shared
-			switch {
-			case v.settled:
+		waiting := c.waiting
+		c.waiting = nil
+		for _, v := range waiting {
+			if !s.mayStart(ctx, c, v) {
+				c.waiting = append(c.waiting, v)
 				continue
-			case c.kept[shared], c.first != nil && shared < c.first.prospect.Shared: // nothing to gain
-			case c.first != nil:
-				if v.waits != c.first {
-					v.waits = c.first
-					s.emit(Event{Addr: v.node.Addr, Action: "progress", Text: fmt.Sprintf("waits for %s, with which it shares its first %s steps", c.first.node.Addr, thousands(c.first.prospect.Shared))})
-				}
-				still = append(still, v)
-				continue
-			default:
-				c.first = v
 			}
 			v.prospect.kept = slices.Sorted(maps.Keys(c.kept))
 			s.expect(v, s.seconds(v.node, v.prospect))
@@ -81,6 +94,47 @@ func (s *schedule) lead() {
 			}
 			s.queues[v.node.Meta.Executor].push(v)
 		}
-		c.waiting = still
 	}
+}
+
+// mayStart tells whether v need not wait for another on its course. Where none goes first it does, if no other process has
+// a stage that does.
+func (s *schedule) mayStart(ctx context.Context, c *course, v *stageRun) bool {
+	shared := v.prospect.Shared
+	switch {
+	case c.kept[shared], c.first != nil && shared < c.first.prospect.Shared: // nothing to gain
+		return true
+	case c.first != nil:
+		if v.waits != c.first {
+			v.waits = c.first
+			s.emit(Event{Addr: v.node.Addr, Action: "progress", Text: fmt.Sprintf("waits for %s, with which it shares its first %s steps", c.first.node.Addr, thousands(c.first.prospect.Shared))})
+		}
+		return false
+	case c.asked:
+		return false
+	}
+	lock := store.Key(append(slices.Clone(c.trajectory), store.Fact{Kind: "state", Name: "step", Value: strconv.Itoa(shared)}))
+	unlock, free, err := s.st.TryLock(lock)
+	if err != nil { // what cannot be locked will not be kept either
+		unlock, free = func() {}, true
+	}
+	if free {
+		c.look(s.st.States(v.prospect.key)) // by another process, just before
+		if c.kept[shared] {
+			unlock()
+			return true
+		}
+		c.first, c.unlock = v, unlock
+		return true
+	}
+	c.asked = true
+	s.active++
+	s.emit(Event{Addr: v.node.Addr, Action: "progress", Text: fmt.Sprintf("another process takes the first %s steps; waiting", thousands(shared))})
+	go func() {
+		if unlock, err := s.st.Lock(ctx, lock, nil); err == nil {
+			unlock() // and whoever is first now tries again
+		}
+		s.turn <- c
+	}()
+	return false
 }

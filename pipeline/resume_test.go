@@ -504,3 +504,47 @@ func TestCollectStates(t *testing.T) {
 		}
 	}
 }
+
+// TestTurnsOfProcesses: of two processes with stages on one trajectory, one takes the steps that they share while the other
+// runs what else there is, and then goes on from there.
+func TestTurnsOfProcesses(t *testing.T) {
+	s := pipelinetest.New(t, marches, nil)
+	load := func(blocks string) *pipeline.Graph {
+		g, err := s.Load(blocks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	first := load("march \"m\" {\n  steps = 30\n  decay = 10\n}")
+	second := load("march \"m\" {\n  steps = 40\n  decay = 20\n}\nmarch \"other\" {\n  seed  = 1\n  steps = 5\n}")
+	begun, other := make(chan bool), make(chan bool)
+	count := taken(t, func(m *march, step int) error {
+		switch {
+		case m.Steps == 30 && step == 10:
+			close(begun)
+			<-other
+		case m.Seed == 1 && step == 5:
+			close(other)
+		}
+		return nil
+	})
+	run := func(g *pipeline.Graph) (texts []string) {
+		out, err := g.Run(t.Context(), store.Open(s.Store.Dir()), pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(e pipeline.Event) { texts = append(texts, e.Text) })
+		if err != nil || !out.Succeeded() {
+			t.Errorf("%+v, %v", out, err)
+		}
+		return texts
+	}
+	var both sync.WaitGroup
+	both.Go(func() { run(first) })
+	<-begun
+	texts := run(second)
+	both.Wait()
+	if n := count(); n["0/30"] != 30 || n["0/40"] != 20 || n["1/5"] != 5 {
+		t.Errorf("steps taken: %v", n)
+	}
+	if !slices.Contains(texts, "another process takes the first 20 steps; waiting") {
+		t.Errorf("it says %q", texts)
+	}
+}

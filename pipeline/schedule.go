@@ -74,6 +74,7 @@ type schedule struct {
 	left     float64 // seconds expected of those that are not settled
 
 	kept  chan keptState
+	turn  chan *course   // another process has kept its state, or has ended
 	freed chan *stageRun // its own work is done, not yet recorded
 	done  chan finished
 	again chan *stageRun
@@ -96,6 +97,7 @@ func newSchedule(r *runner, out *Outcome, record *Record) *schedule {
 		commits: map[*stageRun]bool{},
 		courses: map[store.Digest]*course{},
 		kept:    make(chan keptState),
+		turn:    make(chan *course),
 		freed:   make(chan *stageRun),
 		done:    make(chan finished),
 		again:   make(chan *stageRun),
@@ -139,6 +141,9 @@ func (s *schedule) run(ctx context.Context) {
 		select {
 		case k := <-s.kept:
 			s.passed(k)
+		case c := <-s.turn:
+			s.active--
+			c.asked = false
 		case v := <-s.freed:
 			s.free(v)
 			s.commits[v] = true
@@ -156,6 +161,9 @@ func (s *schedule) run(ctx context.Context) {
 		case <-interrupt:
 			interrupt = nil
 		}
+	}
+	for _, c := range s.courses {
+		c.release()
 	}
 	s.out.Interrupted = ctx.Err() != nil
 	for _, v := range s.order {
@@ -250,7 +258,7 @@ func (s *schedule) expect(v *stageRun, seconds float64) {
 // start starts what fits. While a stage is being recorded it starts nothing that is less urgent than what will then be
 // ready: a moment's waiting costs less than a long stage begun out of turn.
 func (s *schedule) start(ctx context.Context) {
-	s.lead()
+	s.lead(ctx)
 	soon := 0.
 	for v := range s.commits {
 		soon = max(soon, v.after)

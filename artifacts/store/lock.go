@@ -16,7 +16,7 @@ import (
 // ends it. waiting, if not nil, is called once when another process holds it.
 func (s *Store) Lock(ctx context.Context, key Digest, waiting func()) (unlock func(), err error) {
 	for pause := time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
-		unlock, free, err := s.tryLock(key)
+		unlock, free, err := s.TryLock(key)
 		if err != nil || free {
 			return unlock, err
 		}

@@ -26,8 +26,8 @@ func byteOf(key Digest) *syscall.Flock_t {
 	return &syscall.Flock_t{Type: syscall.F_WRLCK, Start: int64(binary.BigEndian.Uint64(key[:]) >> 2), Len: 1}
 }
 
-// tryLock takes the lock of key if it is free.
-func (s *Store) tryLock(key Digest) (unlock func(), free bool, err error) {
+// TryLock takes the lock of key, as Lock does, if it is free.
+func (s *Store) TryLock(key Digest) (unlock func(), free bool, err error) {
 	path := filepath.Join(s.dir, "work", "locks")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -17,8 +17,8 @@ func (s *Store) lockPath(key Digest) string {
 	return filepath.Join(s.dir, "work", key.String()+lockSuffix)
 }
 
-// tryLock takes the lock of key if it is free.
-func (s *Store) tryLock(key Digest) (unlock func(), free bool, err error) {
+// TryLock takes the lock of key, as Lock does, if it is free.
+func (s *Store) TryLock(key Digest) (unlock func(), free bool, err error) {
 	path := s.lockPath(key)
 	for {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)

@@ -480,7 +480,7 @@ func (w *sweep) clear(path string) error {
 	if err != nil {
 		return os.RemoveAll(path)
 	}
-	unlock, free, err := w.store.tryLock(key)
+	unlock, free, err := w.store.TryLock(key)
 	if err != nil || !free {
 		return err
 	}
