@@ -445,6 +445,30 @@ pipeline "tiny" {
       tokens = 256
     }
   }
+  # The longer training goes on from where the rate of the shorter one begins to fall.
+  pretrain "longer" {
+    for_each = grid({
+      steps = [20, 30]
+    })
+    tokens         = tokenize.bpe.tokens
+    steps          = each.value.steps
+    context        = 32
+    batch          = 4
+    micro_batch    = 3
+    snapshot_every = "0s" # after every step
+    model {
+      family = "olmo2"
+      layers = 1
+      width  = 8
+      heads  = 2
+      ff     = 16
+    }
+    schedule {
+      shape        = "wsd"
+      warmup_steps = 4
+      final        = 0
+    }
+  }
   checkpoint "final" {
     for_each = pretrain.base
     from     = each.value.weights
