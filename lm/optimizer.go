@@ -6,7 +6,14 @@ import (
 	"anneal/lm/kernel"
 )
 
-// AdamW configures decoupled AdamW (Loshchilov and Hutter 2019) with clipping of the gradient's norm.
+// AdamW configures decoupled AdamW (Loshchilov and Hutter 2019) with clipping of the gradient's norm. Step t, counted from 1, with the learning
+// rate η that the schedule gives it and the gradient g, whose norm over all parameters is ‖g‖, is
+//
+//	g = g·min(1, clip/‖g‖)
+//	m = β₁·m + (1-β₁)·g, v = β₂·v + (1-β₂)·g²
+//	w = w - η·((m/(1-β₁ᵗ)) / (√(v/(1-β₂ᵗ)) + eps) + weight_decay·w)
+//
+// Numbers of w, m and v that would come below 2^-100 are stored as 0.
 type AdamW struct {
 	LearningRate float64   `hcl:"learning_rate,optional" doc:"at the peak of the schedule, at least 0"`
 	WeightDecay  float64   `hcl:"weight_decay,optional" doc:"decoupled: multiplied by the learning rate of the step, at least 0"`

@@ -77,7 +77,7 @@ func (e *DivergedError) Error() string {
 		e.Step, e.Tensor, e.LearningRate)
 }
 
-// Trainer is a training under way. It trains its net in place, which nothing else may change or run meanwhile.
+// Trainer is a training under way. It trains its net in place: between calls others may run the net, but not change it.
 type Trainer struct {
 	training  Training
 	net       *Net
@@ -200,8 +200,9 @@ func (r *Trainer) State() *State { return &r.state }
 // where the validation loss is not finite, the row is whole but for that.
 func (r *Trainer) Measure() (Row, error) { return r.row(len(r.training.Validation) > 0) }
 
-// Restore copies a state into the training, which then goes on as the one that had it. The configuration must be that training's, except for
-// what never changes a bit, and for Steps if neither number of them ends before Schedule.Independent.
+// Restore copies a state into the training, which then goes on as the one that had it, if the configurations are equal but for what never
+// changes a bit, and for Steps where the state's step is within Schedule.Independent of both. A state that is not whole, or that no training
+// with these betas can have, is refused, and changes nothing.
 func (r *Trainer) Restore(s *State) error {
 	o := r.training.Optimizer
 	if s.Step < 0 || s.Step > r.training.Steps {
