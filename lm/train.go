@@ -90,11 +90,8 @@ type Trainer struct {
 	adamw   kernel.AdamW // the step's constants
 	overrun atomic.Bool  // an update came to numbers that are not finite
 
-	update, squareGradients, squareWeights work // methods, bound once: steps allocate nothing
+	update, squareGradients, squareWeights job // by piece; made once, so that steps allocate nothing
 }
-
-// work does one item.
-type work = func(s *kernel.Scratch, item int)
 
 // piece is some rows of a parameter and of what belongs to it: an item of work.
 type piece struct {
@@ -275,7 +272,7 @@ func (r *Trainer) step() (loss float64, err error) {
 		return 0, r.diverged(s.Step+1, where)
 	}
 
-	beta1, beta2 := s.Beta1Power*t.Optimizer.Betas[0], s.Beta2Power*t.Optimizer.Betas[1]
+	beta1, beta2 := float64(s.Beta1Power*t.Optimizer.Betas[0]), float64(s.Beta2Power*t.Optimizer.Betas[1])
 	r.adamw = t.Optimizer.constants(r.rate(s.Step), beta1, beta2, norm)
 	n.workers.Each(len(r.pieces), r.update)
 	if r.overrun.Swap(false) {
@@ -325,7 +322,7 @@ func (r *Trainer) overran() error {
 }
 
 // norm returns the Euclidean norm of all that square squares: float64 sums by row, then over rows in order.
-func (r *Trainer) norm(square work) float64 {
+func (r *Trainer) norm(square job) float64 {
 	r.net.workers.Each(len(r.pieces), square)
 	var sum float64
 	for _, v := range r.squares {
