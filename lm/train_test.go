@@ -594,20 +594,44 @@ func mask(b *Batch) {
 	}
 }
 
+// A training stops where its context or a callback says so, and goes on from there.
 func TestTrainingStops(t *testing.T) {
-	n, training := tiny(t, nil)
-	ctx, cancel := context.WithCancel(t.Context())
-	training.OnStep = func(step int, _ float64) error {
-		if step == 3 {
-			cancel()
+	stop := errors.New("stop")
+	for name, set := range map[string]func(t *Training, cancel func()){
+		"context": func(t *Training, cancel func()) {
+			t.OnStep = func(step int, _ float64) error {
+				if step == 4 {
+					cancel()
+				}
+				return nil
+			}
+		},
+		"row": func(t *Training, _ func()) { t.OnRow = func(row Row) error { return stop } },
+		"step": func(t *Training, _ func()) {
+			t.OnStep = func(step int, _ float64) error {
+				if step == 4 {
+					return stop
+				}
+				return nil
+			}
+		},
+	} {
+		n, training := tiny(t, nil)
+		training.RowEvery, training.EvaluateEvery = 4, 0
+		ctx, cancel := context.WithCancel(t.Context())
+		set(&training, cancel)
+		r := trainer(t, n, training)
+		if err := r.Run(ctx, training.Steps); !errors.Is(err, stop) && !errors.Is(err, context.Canceled) || r.State().Step != 4 {
+			t.Errorf("%s: step %d, error %v", name, r.State().Step, err)
 		}
-		if step > 3 {
-			t.Error("a step after the end")
+		cancel()
+		r.training.OnRow, r.training.OnStep = nil, nil
+		if err := r.Run(t.Context(), training.Steps); err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	}
-	if err := trainer(t, n, training).Run(ctx, training.Steps); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v", err)
+		if s := r.State(); digest(s.Weights, s.M, s.V) != golden {
+			t.Errorf("%s: ended with %s", name, digest(s.Weights, s.M, s.V))
+		}
 	}
 }
 
