@@ -40,6 +40,7 @@ type stageLine struct {
 	started     time.Time
 	expected    float64 // seconds that it is to take; 0: not known
 	step, total int
+	from        int       // the step that the work goes on from
 	first       time.Time // of the first report of progress, from which the rest is foreseen
 	firstStep   int
 	values      map[string]float64
@@ -93,6 +94,7 @@ func (v *liveView) event(e pipeline.Event) {
 		}
 	case "resume":
 		if i := at(); i >= 0 {
+			v.running[i].from, v.running[i].first = e.Step, time.Time{}
 			v.running[i].progress(e)
 		}
 	case "cached", "done", "fail", "skip":
@@ -179,7 +181,7 @@ func (v *liveView) secondsLeft(now time.Time) float64 {
 	for _, s := range v.running {
 		done := now.Sub(s.started).Seconds()
 		if s.total > 0 {
-			done = s.expected * float64(s.step) / float64(s.total)
+			done = s.expected * float64(s.step-s.from) / float64(max(1, s.total-s.from))
 		}
 		left -= min(done, s.expected)
 	}

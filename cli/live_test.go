@@ -127,6 +127,19 @@ func TestLive(t *testing.T) {
 		"p: 1 ran, 3 cached, 8 skipped in 11.0 s")
 }
 
+// TestResumed: a stage that goes on from a step says so, and its time left goes by the steps since.
+func TestResumed(t *testing.T) {
+	l := newLive(t, 100, 24, 1)
+	l.on(0, pipeline.Event{Action: "start", Addr: "pretrain.base", Values: map[string]float64{"expected_seconds": 60}})
+	l.on(0, pipeline.Event{Action: "resume", Addr: "pretrain.base", Step: 200, Total: 400, Text: "resumed at step 200 of 400"})
+	l.on(10*time.Second, pipeline.Event{Action: "progress", Addr: "pretrain.base", Step: 250, Total: 400})
+	l.liveView.left = 60
+	l.draw("")
+	l.shows("       pretrain.base: resumed at step 200 of 400",
+		"   run pretrain.base  ██████████░░░░░░  62%  30.0 s left",
+		"       0 of 1 stages, about 45 s left")
+}
+
 // TestNarrow: a line gives up values, then its bar, and last the end of the address, and never wraps.
 func TestNarrow(t *testing.T) {
 	for width, want := range map[int]string{

@@ -142,7 +142,7 @@ func (c *command) showRun(st *store.Store, r *pipeline.Record) error {
 		case "begin":
 			begin = e.Begin
 		case "plan":
-			why[e.Addr] = e.Why
+			why[e.Addr] = slices.Concat(e.Why, e.Notes)
 		case "start", "done", "fail", "skip":
 			s := steps[e.Addr]
 			if s == nil {

@@ -141,7 +141,7 @@ func (a *account) past() []string {
 		lines = append(lines, fmt.Sprintf("it ran last in run %s of %s%s", run, day(a.last.Run.Started), as)+tookHere)
 	}
 	if a.last.Plan != nil {
-		for _, w := range a.last.Plan.Why {
+		for _, w := range slices.Concat(a.last.Plan.Why, a.last.Plan.Notes) {
 			lines = append(lines, "  "+w)
 		}
 	}
@@ -260,7 +260,7 @@ func (a *account) json() accountJSON {
 	if m := a.last; m != nil {
 		line.Last = &lastJSON{m.Run.ID, m.End.Time, m.End.Action, m.End.Values["seconds"], []string{}, m.End.Text}
 		if m.Plan != nil {
-			line.Last.Why = append(line.Last.Why, m.Plan.Why...)
+			line.Last.Why = append(append(line.Last.Why, m.Plan.Why...), m.Plan.Notes...)
 		}
 	}
 	return line

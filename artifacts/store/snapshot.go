@@ -86,9 +86,8 @@ func (a *Attempt) fill(dir string, write func(dir string) error) error {
 	}
 	durable := []string{state, filepath.Join(dir, "sum"), dir}
 	entries, err := walk(state, func(path string, e fs.FileInfo) (Digest, int64, error) {
-		durable = append(durable, path)
-		if parent := filepath.Dir(path); !slices.Contains(durable, parent) {
-			durable = append(durable, parent)
+		for p := path; !slices.Contains(durable, p); p = filepath.Dir(p) { // and the folders on the way to it
+			durable = append(durable, p)
 		}
 		return HashFile(path)
 	})
