@@ -86,3 +86,21 @@ func Max(x []float32) float32 {
 	}
 	return m + 0
 }
+
+// Finite tells whether all elements are finite.
+func Finite(x []float32) bool {
+	if isa >= avx2 {
+		return finiteVector(x) == 0
+	}
+	var a, b, c, d float32 // x-x is 0 if x is finite, else not a number; four sums keep the adder busy
+	for ; len(x) >= 4; x = x[4:] {
+		a += x[0] - x[0]
+		b += x[1] - x[1]
+		c += x[2] - x[2]
+		d += x[3] - x[3]
+	}
+	for _, v := range x {
+		a += v - v
+	}
+	return a+b+c+d == 0
+}

@@ -23,6 +23,13 @@ func maxVector(x []float32) float32 {
 	return maxAVX2(x)
 }
 
+func finiteVector(x []float32) float32 {
+	if isa == avx512 {
+		return finiteAVX512(x)
+	}
+	return finiteAVX2(x)
+}
+
 func expVector(out, x []float32, scale, shift float32) float32 {
 	if isa == avx512 {
 		return expAVX512(out, x, scale, shift)

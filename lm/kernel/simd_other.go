@@ -12,6 +12,8 @@ func dotVector(x, y []float32) float32 { panic(noVectors) }
 
 func maxVector(x []float32) float32 { panic(noVectors) }
 
+func finiteVector(x []float32) float32 { panic(noVectors) }
+
 func expVector(out, x []float32, scale, shift float32) float32 { panic(noVectors) }
 
 func scaleFlushVector(x []float32, first, second float32) { panic(noVectors) }

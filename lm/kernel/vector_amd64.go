@@ -17,6 +17,11 @@ func dotAVX2(x []float32, y []float32) float32
 //go:noescape
 func maxAVX2(x []float32) float32
 
+// finiteAVX2 is the sum of x-x: 0, or not a number if an element is not finite.
+//
+//go:noescape
+func finiteAVX2(x []float32) float32
+
 // expAVX2 is Exp and the Sum of what it stores.
 //
 //go:noescape
@@ -91,6 +96,11 @@ func dotAVX512(x []float32, y []float32) float32
 //
 //go:noescape
 func maxAVX512(x []float32) float32
+
+// finiteAVX512 is the sum of x-x: 0, or not a number if an element is not finite.
+//
+//go:noescape
+func finiteAVX512(x []float32) float32
 
 // expAVX512 is Exp and the Sum of what it stores.
 //

@@ -495,6 +495,57 @@ done3:
 	VZEROUPPER
 	RET
 
+// func finiteAVX2(x []float32) float32
+// Requires: AVX
+TEXT ·finiteAVX2(SB), NOSPLIT, $0-28
+	MOVQ    x_base+0(FP), AX
+	MOVQ    x_len+8(FP), CX
+	VMOVUPS constants<>+128(SB), Y0
+	VMOVUPS constants<>+128(SB), Y1
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest4
+
+loop4:
+	VMOVUPS (AX)(DX*1), Y2
+	VMOVUPS 32(AX)(DX*1), Y3
+	VSUBPS  Y2, Y2, Y2
+	VSUBPS  Y3, Y3, Y3
+	VADDPS  Y0, Y2, Y0
+	VADDPS  Y1, Y3, Y1
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, CX
+	JGE     loop4
+
+rest4:
+	ADDQ       $0x10, CX
+	JZ         done4
+	LEAQ       constants<>+64(SB), BX
+	MOVQ       CX, SI
+	NEGQ       SI
+	VMOVUPS    (BX)(SI*4), Y2
+	VMASKMOVPS (AX)(DX*1), Y2, Y2
+	VSUBPS     Y2, Y2, Y2
+	VADDPS     Y0, Y2, Y0
+	CMPQ       CX, $0x08
+	JLE        done4
+	VMOVUPS    32(BX)(SI*4), Y2
+	VMASKMOVPS 32(AX)(DX*1), Y2, Y2
+	VSUBPS     Y2, Y2, Y2
+	VADDPS     Y1, Y2, Y1
+
+done4:
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VPERMILPS    $0x0e, X1, X0
+	VADDPS       X0, X1, X0
+	VPERMILPS    $0x01, X0, X1
+	VADDPS       X1, X0, X1
+	VMOVSS       X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
 // func expAVX2(out []float32, x []float32, scale float32, shift float32) float32
 // Requires: AVX, AVX2
 TEXT ·expAVX2(SB), NOSPLIT, $0-60
@@ -507,9 +558,9 @@ TEXT ·expAVX2(SB), NOSPLIT, $0-60
 	VBROADCASTSS shift+52(FP), Y3
 	XORQ         BX, BX
 	SUBQ         $0x10, DX
-	JLT          rest4
+	JLT          rest5
 
-loop4:
+loop5:
 	VMOVUPS   (CX)(BX*1), Y4
 	VMOVUPS   32(CX)(BX*1), Y5
 	VMULPS    Y2, Y4, Y4
@@ -578,11 +629,11 @@ loop4:
 	VADDPS    Y1, Y8, Y1
 	ADDQ      $0x40, BX
 	SUBQ      $0x10, DX
-	JGE       loop4
+	JGE       loop5
 
-rest4:
+rest5:
 	ADDQ       $0x10, DX
-	JZ         done4
+	JZ         done5
 	LEAQ       constants<>+64(SB), SI
 	MOVQ       DX, DI
 	NEGQ       DI
@@ -623,7 +674,7 @@ rest4:
 	VBLENDVPS  Y4, Y6, Y5, Y5
 	VADDPS     Y0, Y5, Y0
 	CMPQ       DX, $0x08
-	JLE        done4
+	JLE        done5
 	VMOVUPS    32(SI)(DI*4), Y4
 	VMASKMOVPS 32(CX)(BX*1), Y4, Y5
 	VMULPS     Y2, Y5, Y2
@@ -661,7 +712,7 @@ rest4:
 	VBLENDVPS  Y4, Y3, Y2, Y2
 	VADDPS     Y1, Y2, Y1
 
-done4:
+done5:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
@@ -682,9 +733,9 @@ TEXT ·scaleFlushAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS second+28(FP), Y1
 	XORQ         DX, DX
 	SUBQ         $0x10, CX
-	JLT          rest5
+	JLT          rest6
 
-loop5:
+loop6:
 	VMOVUPS (AX)(DX*1), Y2
 	VMOVUPS 32(AX)(DX*1), Y3
 	VMULPS  Y0, Y2, Y2
@@ -707,11 +758,11 @@ loop5:
 	VMOVUPS Y3, 32(AX)(DX*1)
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, CX
-	JGE     loop5
+	JGE     loop6
 
-rest5:
+rest6:
 	ADDQ       $0x10, CX
-	JZ         done5
+	JZ         done6
 	LEAQ       constants<>+64(SB), BX
 	MOVQ       CX, SI
 	NEGQ       SI
@@ -727,7 +778,7 @@ rest5:
 	VANDPS     Y3, Y4, Y4
 	VMASKMOVPS Y4, Y2, (AX)(DX*1)
 	CMPQ       CX, $0x08
-	JLE        done5
+	JLE        done6
 	VMOVUPS    32(BX)(SI*4), Y2
 	VMASKMOVPS 32(AX)(DX*1), Y2, Y3
 	VMULPS     Y0, Y3, Y0
@@ -740,7 +791,7 @@ rest5:
 	VANDPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, 32(AX)(DX*1)
 
-done5:
+done6:
 	VZEROUPPER
 	RET
 
@@ -754,9 +805,9 @@ TEXT ·softmaxGradientAVX2(SB), NOSPLIT, $0-56
 	VBROADCASTSS scale+52(FP), Y1
 	XORQ         BX, BX
 	SUBQ         $0x10, DX
-	JLT          rest6
+	JLT          rest7
 
-loop6:
+loop7:
 	VMOVUPS (AX)(BX*1), Y2
 	VMOVUPS 32(AX)(BX*1), Y3
 	VSUBPS  Y0, Y2, Y2
@@ -777,11 +828,11 @@ loop6:
 	VMOVUPS Y2, 32(AX)(BX*1)
 	ADDQ    $0x40, BX
 	SUBQ    $0x10, DX
-	JGE     loop6
+	JGE     loop7
 
-rest6:
+rest7:
 	ADDQ       $0x10, DX
-	JZ         done6
+	JZ         done7
 	LEAQ       constants<>+64(SB), SI
 	MOVQ       DX, DI
 	NEGQ       DI
@@ -796,7 +847,7 @@ rest6:
 	VANDPS     Y3, Y4, Y4
 	VMASKMOVPS Y4, Y2, (AX)(BX*1)
 	CMPQ       DX, $0x08
-	JLE        done6
+	JLE        done7
 	VMOVUPS    32(SI)(DI*4), Y2
 	VMASKMOVPS 32(AX)(BX*1), Y2, Y3
 	VSUBPS     Y0, Y3, Y0
@@ -808,7 +859,7 @@ rest6:
 	VANDPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, 32(AX)(BX*1)
 
-done6:
+done7:
 	VZEROUPPER
 	RET
 
@@ -822,9 +873,9 @@ TEXT ·normalizeAVX2(SB), NOSPLIT, $0-76
 	VBROADCASTSS rstd+72(FP), Y0
 	XORQ         SI, SI
 	SUBQ         $0x10, BX
-	JLT          rest7
+	JLT          rest8
 
-loop7:
+loop8:
 	VMOVUPS (CX)(SI*1), Y1
 	VMOVUPS 32(CX)(SI*1), Y2
 	VMULPS  Y0, Y1, Y1
@@ -837,11 +888,11 @@ loop7:
 	VMOVUPS Y2, 32(AX)(SI*1)
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, BX
-	JGE     loop7
+	JGE     loop8
 
-rest7:
+rest8:
 	ADDQ       $0x10, BX
-	JZ         done7
+	JZ         done8
 	LEAQ       constants<>+64(SB), DI
 	MOVQ       BX, R8
 	NEGQ       R8
@@ -852,7 +903,7 @@ rest7:
 	VMULPS     Y3, Y2, Y2
 	VMASKMOVPS Y2, Y1, (AX)(SI*1)
 	CMPQ       BX, $0x08
-	JLE        done7
+	JLE        done8
 	VMOVUPS    32(DI)(R8*4), Y1
 	VMASKMOVPS 32(CX)(SI*1), Y1, Y2
 	VMULPS     Y0, Y2, Y0
@@ -860,7 +911,7 @@ rest7:
 	VMULPS     Y2, Y0, Y0
 	VMASKMOVPS Y0, Y1, 32(AX)(SI*1)
 
-done7:
+done8:
 	VZEROUPPER
 	RET
 
@@ -876,9 +927,9 @@ TEXT ·normDotAVX2(SB), NOSPLIT, $0-84
 	VMOVUPS      constants<>+128(SB), Y2
 	XORQ         SI, SI
 	SUBQ         $0x10, BX
-	JLT          rest8
+	JLT          rest9
 
-loop8:
+loop9:
 	VMOVUPS (AX)(SI*1), Y3
 	VMOVUPS 32(AX)(SI*1), Y4
 	VMOVUPS (DX)(SI*1), Y5
@@ -895,11 +946,11 @@ loop8:
 	VADDPS  Y2, Y4, Y2
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, BX
-	JGE     loop8
+	JGE     loop9
 
-rest8:
+rest9:
 	ADDQ       $0x10, BX
-	JZ         done8
+	JZ         done9
 	LEAQ       constants<>+64(SB), DI
 	MOVQ       BX, R8
 	NEGQ       R8
@@ -914,7 +965,7 @@ rest8:
 	VBLENDVPS  Y3, Y4, Y5, Y5
 	VADDPS     Y1, Y5, Y1
 	CMPQ       BX, $0x08
-	JLE        done8
+	JLE        done9
 	VMOVUPS    32(DI)(R8*4), Y3
 	VMASKMOVPS 32(AX)(SI*1), Y3, Y4
 	VMASKMOVPS 32(DX)(SI*1), Y3, Y5
@@ -926,7 +977,7 @@ rest8:
 	VBLENDVPS  Y3, Y0, Y4, Y4
 	VADDPS     Y2, Y4, Y2
 
-done8:
+done9:
 	VADDPS       Y2, Y1, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
@@ -950,9 +1001,9 @@ TEXT ·normGradientAVX2(SB), NOSPLIT, $0-104
 	VBROADCASTSS mean+100(FP), Y1
 	XORQ         DI, DI
 	SUBQ         $0x10, SI
-	JLT          rest9
+	JLT          rest10
 
-loop9:
+loop10:
 	VMOVUPS (CX)(DI*1), Y2
 	VMOVUPS 32(CX)(DI*1), Y3
 	VMOVUPS (BX)(DI*1), Y4
@@ -977,11 +1028,11 @@ loop9:
 	VMOVUPS Y3, 32(AX)(DI*1)
 	ADDQ    $0x40, DI
 	SUBQ    $0x10, SI
-	JGE     loop9
+	JGE     loop10
 
-rest9:
+rest10:
 	ADDQ       $0x10, SI
-	JZ         done9
+	JZ         done10
 	LEAQ       constants<>+64(SB), R8
 	MOVQ       SI, R9
 	NEGQ       R9
@@ -998,7 +1049,7 @@ rest9:
 	VADDPS     Y3, Y4, Y3
 	VMASKMOVPS Y3, Y2, (AX)(DI*1)
 	CMPQ       SI, $0x08
-	JLE        done9
+	JLE        done10
 	VMOVUPS    32(R8)(R9*4), Y2
 	VMASKMOVPS 32(CX)(DI*1), Y2, Y3
 	VMASKMOVPS 32(BX)(DI*1), Y2, Y4
@@ -1012,7 +1063,7 @@ rest9:
 	VADDPS     Y0, Y3, Y0
 	VMASKMOVPS Y0, Y2, 32(AX)(DI*1)
 
-done9:
+done10:
 	VZEROUPPER
 	RET
 
@@ -1092,9 +1143,9 @@ heads:
 	XORQ R8, R8
 	MOVQ SI, R9
 	SUBQ $0x10, R9
-	JLT  rest10
+	JLT  rest11
 
-loop10:
+loop11:
 	VMOVUPS (AX)(R8*1), Y1
 	VMOVUPS 32(AX)(R8*1), Y2
 	VMOVUPS (DI)(R8*1), Y3
@@ -1123,11 +1174,11 @@ loop10:
 	VMOVUPS Y2, 32(DI)(R8*1)
 	ADDQ    $0x40, R8
 	SUBQ    $0x10, R9
-	JGE     loop10
+	JGE     loop11
 
-rest10:
+rest11:
 	ADDQ       $0x10, R9
-	JZ         done10
+	JZ         done11
 	LEAQ       constants<>+64(SB), R10
 	MOVQ       R9, R11
 	NEGQ       R11
@@ -1146,7 +1197,7 @@ rest10:
 	VADDPS     Y2, Y3, Y2
 	VMASKMOVPS Y2, Y1, (DI)(R8*1)
 	CMPQ       R9, $0x08
-	JLE        done10
+	JLE        done11
 	VMOVUPS    32(R10)(R11*4), Y1
 	VMASKMOVPS 32(AX)(R8*1), Y1, Y2
 	VMASKMOVPS 32(DI)(R8*1), Y1, Y3
@@ -1162,7 +1213,7 @@ rest10:
 	VADDPS     Y2, Y3, Y2
 	VMASKMOVPS Y2, Y1, 32(DI)(R8*1)
 
-done10:
+done11:
 	LEAQ (DI)(SI*4), AX
 	SUBQ SI, CX
 	SUBQ SI, CX
@@ -1180,9 +1231,9 @@ TEXT ·swigluAVX2(SB), NOSPLIT, $0-96
 	MOVQ gate_len+56(FP), SI
 	XORQ DI, DI
 	SUBQ $0x10, SI
-	JLT  rest11
+	JLT  rest12
 
-loop11:
+loop12:
 	VMOVUPS   (DX)(DI*1), Y0
 	VMOVUPS   32(DX)(DI*1), Y1
 	VMOVUPS   constants<>+832(SB), Y2
@@ -1268,11 +1319,11 @@ loop11:
 	VMOVUPS   Y1, 32(AX)(DI*1)
 	ADDQ      $0x40, DI
 	SUBQ      $0x10, SI
-	JGE       loop11
+	JGE       loop12
 
-rest11:
+rest12:
 	ADDQ       $0x10, SI
-	JZ         done11
+	JZ         done12
 	LEAQ       constants<>+64(SB), R8
 	MOVQ       SI, R9
 	NEGQ       R9
@@ -1320,7 +1371,7 @@ rest11:
 	VMULPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y0, (AX)(DI*1)
 	CMPQ       SI, $0x08
-	JLE        done11
+	JLE        done12
 	VMOVUPS    32(R8)(R9*4), Y0
 	VMASKMOVPS 32(DX)(DI*1), Y0, Y1
 	VMOVUPS    constants<>+832(SB), Y2
@@ -1365,7 +1416,7 @@ rest11:
 	VMULPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y0, 32(AX)(DI*1)
 
-done11:
+done12:
 	VZEROUPPER
 	RET
 
@@ -1379,9 +1430,9 @@ TEXT ·swigluBackwardAVX2(SB), NOSPLIT, $0-96
 	MOVQ gate_len+8(FP), SI
 	XORQ DI, DI
 	SUBQ $0x10, SI
-	JLT  rest12
+	JLT  rest13
 
-loop12:
+loop13:
 	VMOVUPS (DX)(DI*1), Y0
 	VMOVUPS 32(DX)(DI*1), Y1
 	VMOVUPS (AX)(DI*1), Y2
@@ -1417,11 +1468,11 @@ loop12:
 	VMOVUPS Y1, 32(AX)(DI*1)
 	ADDQ    $0x40, DI
 	SUBQ    $0x10, SI
-	JGE     loop12
+	JGE     loop13
 
-rest12:
+rest13:
 	ADDQ       $0x10, SI
-	JZ         done12
+	JZ         done13
 	LEAQ       constants<>+64(SB), R8
 	MOVQ       SI, R9
 	NEGQ       R9
@@ -1444,7 +1495,7 @@ rest12:
 	VMULPS     Y1, Y3, Y1
 	VMASKMOVPS Y1, Y0, (AX)(DI*1)
 	CMPQ       SI, $0x08
-	JLE        done12
+	JLE        done13
 	VMOVUPS    32(R8)(R9*4), Y0
 	VMASKMOVPS 32(DX)(DI*1), Y0, Y1
 	VMASKMOVPS 32(AX)(DI*1), Y0, Y2
@@ -1464,7 +1515,7 @@ rest12:
 	VMULPS     Y1, Y3, Y1
 	VMASKMOVPS Y1, Y0, 32(AX)(DI*1)
 
-done12:
+done13:
 	VZEROUPPER
 	RET
 
@@ -1489,9 +1540,9 @@ TEXT ·adamwAVX2(SB), NOSPLIT, $0-104
 	VBROADCASTSS 36(DI), Y9
 	XORQ         DI, DI
 	SUBQ         $0x10, SI
-	JLT          rest13
+	JLT          rest14
 
-loop13:
+loop14:
 	VMOVUPS (BX)(DI*1), Y10
 	VMULPS  Y9, Y10, Y10
 	VMOVUPS (DX)(DI*1), Y11
@@ -1560,11 +1611,11 @@ loop13:
 	VMOVUPS Y11, 32(AX)(DI*1)
 	ADDQ    $0x40, DI
 	SUBQ    $0x10, SI
-	JGE     loop13
+	JGE     loop14
 
-rest13:
+rest14:
 	ADDQ       $0x10, SI
-	JZ         done13
+	JZ         done14
 	LEAQ       constants<>+64(SB), R8
 	MOVQ       SI, R9
 	NEGQ       R9
@@ -1603,7 +1654,7 @@ rest13:
 	VANDPS     Y11, Y12, Y12
 	VMASKMOVPS Y12, Y10, (AX)(DI*1)
 	CMPQ       SI, $0x08
-	JLE        done13
+	JLE        done14
 	VMOVUPS    32(R8)(R9*4), Y10
 	VMASKMOVPS 32(BX)(DI*1), Y10, Y11
 	VMULPS     Y9, Y11, Y9
@@ -1639,7 +1690,7 @@ rest13:
 	VANDPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y10, 32(AX)(DI*1)
 
-done13:
+done14:
 	VZEROUPPER
 	RET
 
@@ -1651,9 +1702,9 @@ TEXT ·addAVX2(SB), NOSPLIT, $0-48
 	MOVQ x_len+32(FP), DX
 	XORQ BX, BX
 	SUBQ $0x10, DX
-	JLT  rest14
+	JLT  rest15
 
-loop14:
+loop15:
 	VMOVUPS (AX)(BX*1), Y0
 	VMOVUPS 32(AX)(BX*1), Y1
 	VMOVUPS (CX)(BX*1), Y2
@@ -1664,11 +1715,11 @@ loop14:
 	VMOVUPS Y1, 32(AX)(BX*1)
 	ADDQ    $0x40, BX
 	SUBQ    $0x10, DX
-	JGE     loop14
+	JGE     loop15
 
-rest14:
+rest15:
 	ADDQ       $0x10, DX
-	JZ         done14
+	JZ         done15
 	LEAQ       constants<>+64(SB), SI
 	MOVQ       DX, DI
 	NEGQ       DI
@@ -1678,14 +1729,14 @@ rest14:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y0, (AX)(BX*1)
 	CMPQ       DX, $0x08
-	JLE        done14
+	JLE        done15
 	VMOVUPS    32(SI)(DI*4), Y0
 	VMASKMOVPS 32(AX)(BX*1), Y0, Y1
 	VMASKMOVPS 32(CX)(BX*1), Y0, Y2
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y0, 32(AX)(BX*1)
 
-done14:
+done15:
 	VZEROUPPER
 	RET
 
@@ -1814,6 +1865,47 @@ done3:
 	VZEROUPPER
 	RET
 
+// func finiteAVX512(x []float32) float32
+// Requires: AVX, AVX512F, BMI2
+TEXT ·finiteAVX512(SB), NOSPLIT, $0-28
+	MOVQ    x_base+0(FP), AX
+	MOVQ    x_len+8(FP), CX
+	VMOVUPS constants<>+128(SB), Z0
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest4
+
+loop4:
+	VMOVUPS (AX)(DX*1), Z1
+	VSUBPS  Z1, Z1, Z1
+	VADDPS  Z0, Z1, Z0
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, CX
+	JGE     loop4
+
+rest4:
+	ADDQ      $0x10, CX
+	JZ        done4
+	MOVL      $-1, BX
+	BZHIL     CX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (AX)(DX*1), K1, Z1
+	VSUBPS    Z1, Z1, Z1
+	VADDPS    Z0, Z1, Z0
+
+done4:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X1
+	VPERMILPS     $0x0e, X1, X0
+	VADDPS        X0, X1, X0
+	VPERMILPS     $0x01, X0, X1
+	VADDPS        X1, X0, X1
+	VMOVSS        X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
 // func expAVX512(out []float32, x []float32, scale float32, shift float32) float32
 // Requires: AVX, AVX512F, BMI2
 TEXT ·expAVX512(SB), NOSPLIT, $0-60
@@ -1825,9 +1917,9 @@ TEXT ·expAVX512(SB), NOSPLIT, $0-60
 	VBROADCASTSS shift+52(FP), Z2
 	XORQ         BX, BX
 	SUBQ         $0x10, DX
-	JLT          rest4
+	JLT          rest5
 
-loop4:
+loop5:
 	VMOVUPS   (CX)(BX*1), Z3
 	VMULPS    Z1, Z3, Z3
 	VSUBPS    Z2, Z3, Z3
@@ -1863,11 +1955,11 @@ loop4:
 	VADDPS    Z0, Z4, Z0
 	ADDQ      $0x40, BX
 	SUBQ      $0x10, DX
-	JGE       loop4
+	JGE       loop5
 
-rest4:
+rest5:
 	ADDQ      $0x10, DX
-	JZ        done4
+	JZ        done5
 	MOVL      $-1, SI
 	BZHIL     DX, SI, SI
 	KMOVW     SI, K1
@@ -1907,7 +1999,7 @@ rest4:
 	VBLENDMPS Z2, Z1, K1, Z1
 	VADDPS    Z0, Z1, Z0
 
-done4:
+done5:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -1929,9 +2021,9 @@ TEXT ·scaleFlushAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS second+28(FP), Z1
 	XORQ         DX, DX
 	SUBQ         $0x10, CX
-	JLT          rest5
+	JLT          rest6
 
-loop5:
+loop6:
 	VMOVUPS   (AX)(DX*1), Z2
 	VMULPS    Z0, Z2, Z2
 	VPANDD    constants<>+1216(SB), Z2, Z3
@@ -1944,11 +2036,11 @@ loop5:
 	VMOVUPS   Z2, (AX)(DX*1)
 	ADDQ      $0x40, DX
 	SUBQ      $0x10, CX
-	JGE       loop5
+	JGE       loop6
 
-rest5:
+rest6:
 	ADDQ      $0x10, CX
-	JZ        done5
+	JZ        done6
 	MOVL      $-1, BX
 	BZHIL     CX, BX, BX
 	KMOVW     BX, K1
@@ -1963,7 +2055,7 @@ rest5:
 	VMOVAPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*1)
 
-done5:
+done6:
 	VZEROUPPER
 	RET
 
@@ -1977,9 +2069,9 @@ TEXT ·softmaxGradientAVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS scale+52(FP), Z1
 	XORQ         BX, BX
 	SUBQ         $0x10, DX
-	JLT          rest6
+	JLT          rest7
 
-loop6:
+loop7:
 	VMOVUPS   (AX)(BX*1), Z2
 	VSUBPS    Z0, Z2, Z2
 	VMOVUPS   (CX)(BX*1), Z3
@@ -1991,11 +2083,11 @@ loop6:
 	VMOVUPS   Z2, (AX)(BX*1)
 	ADDQ      $0x40, BX
 	SUBQ      $0x10, DX
-	JGE       loop6
+	JGE       loop7
 
-rest6:
+rest7:
 	ADDQ      $0x10, DX
-	JZ        done6
+	JZ        done7
 	MOVL      $-1, SI
 	BZHIL     DX, SI, SI
 	KMOVW     SI, K1
@@ -2009,7 +2101,7 @@ rest6:
 	VMOVAPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, K1, (AX)(BX*1)
 
-done6:
+done7:
 	VZEROUPPER
 	RET
 
@@ -2023,9 +2115,9 @@ TEXT ·normalizeAVX512(SB), NOSPLIT, $0-76
 	VBROADCASTSS rstd+72(FP), Z0
 	XORQ         SI, SI
 	SUBQ         $0x10, BX
-	JLT          rest7
+	JLT          rest8
 
-loop7:
+loop8:
 	VMOVUPS (CX)(SI*1), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS (DX)(SI*1), Z2
@@ -2033,11 +2125,11 @@ loop7:
 	VMOVUPS Z1, (AX)(SI*1)
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, BX
-	JGE     loop7
+	JGE     loop8
 
-rest7:
+rest8:
 	ADDQ      $0x10, BX
-	JZ        done7
+	JZ        done8
 	MOVL      $-1, DI
 	BZHIL     BX, DI, DI
 	KMOVW     DI, K1
@@ -2047,7 +2139,7 @@ rest7:
 	VMULPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(SI*1)
 
-done7:
+done8:
 	VZEROUPPER
 	RET
 
@@ -2062,9 +2154,9 @@ TEXT ·normDotAVX512(SB), NOSPLIT, $0-84
 	VMOVUPS      constants<>+128(SB), Z1
 	XORQ         SI, SI
 	SUBQ         $0x10, BX
-	JLT          rest8
+	JLT          rest9
 
-loop8:
+loop9:
 	VMOVUPS (AX)(SI*1), Z2
 	VMOVUPS (DX)(SI*1), Z3
 	VMULPS  Z3, Z2, Z2
@@ -2074,11 +2166,11 @@ loop8:
 	VADDPS  Z1, Z2, Z1
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, BX
-	JGE     loop8
+	JGE     loop9
 
-rest8:
+rest9:
 	ADDQ      $0x10, BX
-	JZ        done8
+	JZ        done9
 	MOVL      $-1, DI
 	BZHIL     BX, DI, DI
 	KMOVW     DI, K1
@@ -2092,7 +2184,7 @@ rest8:
 	VBLENDMPS Z0, Z2, K1, Z2
 	VADDPS    Z1, Z2, Z1
 
-done8:
+done9:
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -2117,9 +2209,9 @@ TEXT ·normGradientAVX512(SB), NOSPLIT, $0-104
 	VBROADCASTSS mean+100(FP), Z1
 	XORQ         DI, DI
 	SUBQ         $0x10, SI
-	JLT          rest9
+	JLT          rest10
 
-loop9:
+loop10:
 	VMOVUPS (CX)(DI*1), Z2
 	VMOVUPS (BX)(DI*1), Z3
 	VMULPS  Z3, Z2, Z2
@@ -2133,11 +2225,11 @@ loop9:
 	VMOVUPS Z2, (AX)(DI*1)
 	ADDQ    $0x40, DI
 	SUBQ    $0x10, SI
-	JGE     loop9
+	JGE     loop10
 
-rest9:
+rest10:
 	ADDQ      $0x10, SI
-	JZ        done9
+	JZ        done10
 	MOVL      $-1, R8
 	BZHIL     SI, R8, R8
 	KMOVW     R8, K1
@@ -2153,7 +2245,7 @@ rest9:
 	VADDPS    Z0, Z2, Z0
 	VMOVUPS   Z0, K1, (AX)(DI*1)
 
-done9:
+done10:
 	VZEROUPPER
 	RET
 
@@ -2219,9 +2311,9 @@ heads:
 	XORQ R8, R8
 	MOVQ SI, R9
 	SUBQ $0x10, R9
-	JLT  rest10
+	JLT  rest11
 
-loop10:
+loop11:
 	VMOVUPS (AX)(R8*1), Z1
 	VMOVUPS (DI)(R8*1), Z2
 	VMOVUPS (DX)(R8*1), Z3
@@ -2237,11 +2329,11 @@ loop10:
 	VMOVUPS Z1, (DI)(R8*1)
 	ADDQ    $0x40, R8
 	SUBQ    $0x10, R9
-	JGE     loop10
+	JGE     loop11
 
-rest10:
+rest11:
 	ADDQ      $0x10, R9
-	JZ        done10
+	JZ        done11
 	MOVL      $-1, R10
 	BZHIL     R9, R10, R10
 	KMOVW     R10, K1
@@ -2259,7 +2351,7 @@ rest10:
 	VADDPS    Z1, Z2, Z1
 	VMOVUPS   Z1, K1, (DI)(R8*1)
 
-done10:
+done11:
 	LEAQ (DI)(SI*4), AX
 	SUBQ SI, CX
 	SUBQ SI, CX
@@ -2277,9 +2369,9 @@ TEXT ·swigluAVX512(SB), NOSPLIT, $0-96
 	MOVQ gate_len+56(FP), SI
 	XORQ DI, DI
 	SUBQ $0x10, SI
-	JLT  rest11
+	JLT  rest12
 
-loop11:
+loop12:
 	VMOVUPS   (DX)(DI*1), Z0
 	VMOVUPS   constants<>+832(SB), Z1
 	VMULPS    constants<>+1280(SB), Z0, Z2
@@ -2324,11 +2416,11 @@ loop11:
 	VMOVUPS   Z0, (AX)(DI*1)
 	ADDQ      $0x40, DI
 	SUBQ      $0x10, SI
-	JGE       loop11
+	JGE       loop12
 
-rest11:
+rest12:
 	ADDQ      $0x10, SI
-	JZ        done11
+	JZ        done12
 	MOVL      $-1, R8
 	BZHIL     SI, R8, R8
 	KMOVW     R8, K1
@@ -2375,7 +2467,7 @@ rest11:
 	VMULPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(DI*1)
 
-done11:
+done12:
 	VZEROUPPER
 	RET
 
@@ -2389,9 +2481,9 @@ TEXT ·swigluBackwardAVX512(SB), NOSPLIT, $0-96
 	MOVQ gate_len+8(FP), SI
 	XORQ DI, DI
 	SUBQ $0x10, SI
-	JLT  rest12
+	JLT  rest13
 
-loop12:
+loop13:
 	VMOVUPS (DX)(DI*1), Z0
 	VMOVUPS (AX)(DI*1), Z1
 	VMOVUPS (CX)(DI*1), Z2
@@ -2411,11 +2503,11 @@ loop12:
 	VMOVUPS Z0, (AX)(DI*1)
 	ADDQ    $0x40, DI
 	SUBQ    $0x10, SI
-	JGE     loop12
+	JGE     loop13
 
-rest12:
+rest13:
 	ADDQ      $0x10, SI
-	JZ        done12
+	JZ        done13
 	MOVL      $-1, R8
 	BZHIL     SI, R8, R8
 	KMOVW     R8, K1
@@ -2437,7 +2529,7 @@ rest12:
 	VMULPS    Z0, Z2, Z0
 	VMOVUPS   Z0, K1, (AX)(DI*1)
 
-done12:
+done13:
 	VZEROUPPER
 	RET
 
@@ -2462,9 +2554,9 @@ TEXT ·adamwAVX512(SB), NOSPLIT, $0-104
 	VBROADCASTSS 36(DI), Z9
 	XORQ         DI, DI
 	SUBQ         $0x10, SI
-	JLT          rest13
+	JLT          rest14
 
-loop13:
+loop14:
 	VMOVUPS   (BX)(DI*1), Z10
 	VMULPS    Z9, Z10, Z10
 	VMOVUPS   (DX)(DI*1), Z11
@@ -2500,11 +2592,11 @@ loop13:
 	VMOVUPS   Z10, (AX)(DI*1)
 	ADDQ      $0x40, DI
 	SUBQ      $0x10, SI
-	JGE       loop13
+	JGE       loop14
 
-rest13:
+rest14:
 	ADDQ      $0x10, SI
-	JZ        done13
+	JZ        done14
 	MOVL      $-1, R8
 	BZHIL     SI, R8, R8
 	KMOVW     R8, K1
@@ -2542,7 +2634,7 @@ rest13:
 	VMOVAPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, K1, (AX)(DI*1)
 
-done13:
+done14:
 	VZEROUPPER
 	RET
 
@@ -2554,20 +2646,20 @@ TEXT ·addAVX512(SB), NOSPLIT, $0-48
 	MOVQ x_len+32(FP), DX
 	XORQ BX, BX
 	SUBQ $0x10, DX
-	JLT  rest14
+	JLT  rest15
 
-loop14:
+loop15:
 	VMOVUPS (AX)(BX*1), Z0
 	VMOVUPS (CX)(BX*1), Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS Z0, (AX)(BX*1)
 	ADDQ    $0x40, BX
 	SUBQ    $0x10, DX
-	JGE     loop14
+	JGE     loop15
 
-rest14:
+rest15:
 	ADDQ      $0x10, DX
-	JZ        done14
+	JZ        done15
 	MOVL      $-1, SI
 	BZHIL     DX, SI, SI
 	KMOVW     SI, K1
@@ -2576,7 +2668,7 @@ rest14:
 	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(BX*1)
 
-done14:
+done15:
 	VZEROUPPER
 	RET
 

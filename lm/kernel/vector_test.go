@@ -95,6 +95,12 @@ var rowFunctions = []struct {
 	{"Sum", func(o *operands) []float32 { return []float32{Sum(o.x[0])} }},
 	{"Dot", func(o *operands) []float32 { return []float32{Dot(o.x[0], o.x[1])} }},
 	{"Max", func(o *operands) []float32 { return []float32{Max(o.x[0])} }},
+	{"Finite", func(o *operands) []float32 {
+		if Finite(o.x[0]) {
+			return []float32{1}
+		}
+		return []float32{0}
+	}},
 	{"Exp", func(o *operands) []float32 { Exp(o.x[0], o.x[1], o.s[0], o.s[1]); return nil }},
 	{"Exp alone", func(o *operands) []float32 { Exp(o.x[0], o.x[1], 1, 0); return nil }},
 	{"expSum", func(o *operands) []float32 { return []float32{expSum(o.x[0], o.x[0], o.s[0], o.s[1])} }},

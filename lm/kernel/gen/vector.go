@@ -30,6 +30,7 @@ func vectors(c *Context) {
 	k := newConstants(c)
 	for _, v := range []*vector{{Context: c, constants: k, name: "AVX2", size: 32}, {Context: c, constants: k, name: "AVX512", size: 64}} {
 		v.reductions()
+		v.finite()
 		v.exponential()
 		v.softmax()
 		v.norm()

@@ -28,6 +28,17 @@ func (v *vector) reductions() {
 	v.give(m)
 }
 
+// finite emits the sum of x-x, which is 0, or not a number where an element is not finite.
+func (v *vector) finite() {
+	v.begin("finite", "func(x []float32) float32", "is the sum of x-x: 0, or not a number if an element is not finite.")
+	x, n, l := v.slice("x"), v.length("x"), v.partials(v.number(0))
+	v.row(n, func(t turn) {
+		e := t.from(x)
+		t.into(l, v.VADDPS, t.sub(e, e))
+	})
+	v.give(v.tree(l, v.VADDPS))
+}
+
 // exponential emits the twin of the loop of Exp, with the sum of what it stores. The constants are those of exp.go.
 func (v *vector) exponential() {
 	v.begin("exp", "func(out, x []float32, scale, shift float32) float32", "is Exp and the Sum of what it stores.")
