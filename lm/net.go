@@ -148,26 +148,11 @@ func (n *Net) fits(values []Parameter) error {
 		if !ok || len(x) != s.size() {
 			return fmt.Errorf("parameter %s is not %d numbers of float32", s.Name, s.size())
 		}
-		if !finite(x) {
+		if !kernel.Finite(x) {
 			return fmt.Errorf("parameter %s has elements that are not finite", s.Name)
 		}
 	}
 	return nil
-}
-
-// finite tells whether all elements are finite: x-x is 0 if x is, else not a number. Four sums keep the adder busy.
-func finite(x []float32) bool {
-	var a, b, c, d float32
-	for ; len(x) >= 4; x = x[4:] {
-		a += x[0] - x[0]
-		b += x[1] - x[1]
-		c += x[2] - x[2]
-		d += x[3] - x[3]
-	}
-	for _, v := range x {
-		a += v - v
-	}
-	return a+b+c+d == 0
 }
 
 func empty(m Model, vocab, context int) (*Net, error) {

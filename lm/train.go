@@ -301,7 +301,7 @@ func (r *Trainer) updatePiece(s *kernel.Scratch, item int) {
 	}
 	a.Step(p.w, p.m, p.v, p.g)
 	copy(p.g, before)
-	if !finite(p.w) || !finite(p.v) {
+	if !kernel.Finite(p.w) || !kernel.Finite(p.v) {
 		r.overrun.Store(true)
 	}
 }
@@ -359,7 +359,7 @@ func (r *Trainer) diverged(step int, tensor string) error {
 // unfinite names the first tensor with an element that is not finite, or none.
 func unfinite(tensors []Parameter) string {
 	for _, t := range tensors {
-		if !finite(t.data()) {
+		if !kernel.Finite(t.data()) {
 			return t.Name
 		}
 	}
