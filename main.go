@@ -4,10 +4,12 @@ package main
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"os"
 
 	"anneal/bench"
 	"anneal/cli"
+	"anneal/lm/kernel"
 	"anneal/pipeline"
 	"anneal/stages"
 )
@@ -16,6 +18,10 @@ import (
 var starter []byte
 
 func main() {
+	if err := kernel.Check(); err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		os.Exit(3)
+	}
 	os.Exit(cli.Main(context.Background(), app(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
