@@ -47,27 +47,20 @@ func Transpose(out []float32, ldout int, x []float32, ldx, rows, columns int) {
 	if len(x) < (rows-1)*ldx+columns || len(out) < (columns-1)*ldout+rows {
 		panic("kernel: Transpose of unequal shapes")
 	}
-	i := 0
-	if blocks := columns / 8; isa >= avx2 && blocks > 0 {
-		for ; i+8 <= rows; i += 8 {
-			transposeBlocks(&out[i], ldout*elementSize, &x[i*ldx], ldx*elementSize, blocks)
-			for j := 8 * blocks; j < columns; j++ {
-				for r := i; r < i+8; r++ {
-					out[j*ldout+r] = x[r*ldx+j]
-				}
-			}
+	blocks, whole := 0, 0 // the first rows are transposed by blocks of 8 columns
+	if isa >= avx2 {
+		blocks = columns / 8
+		for ; blocks > 0 && whole+8 <= rows; whole += 8 {
+			transposeBlocks(&out[whole], ldout*elementSize, &x[whole*ldx], ldx*elementSize, blocks)
 		}
 	}
-	for ; i+4 <= rows; i += 4 { // four rows at a time write runs of four
-		r0, r1, r2, r3 := x[i*ldx:][:columns], x[(i+1)*ldx:][:columns], x[(i+2)*ldx:][:columns], x[(i+3)*ldx:][:columns]
-		for j, v := range r0 {
-			to := (*[4]float32)(out[j*ldout+i:])
-			to[0], to[1], to[2], to[3] = v, r1[j], r2[j], r3[j]
+	for i := range rows {
+		j := 0
+		if i < whole {
+			j = 8 * blocks
 		}
-	}
-	for ; i < rows; i++ {
-		for j, v := range x[i*ldx:][:columns] {
-			out[j*ldout+i] = v
+		for ; j < columns; j++ {
+			out[j*ldout+i] = x[i*ldx+j]
 		}
 	}
 }
