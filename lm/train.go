@@ -209,7 +209,7 @@ func (r *Trainer) Restore(s *State) error {
 		return fmt.Errorf("a state whose powers of the betas are %v and %v is not that of step %d with betas %v and %v, whose powers are %v and %v",
 			s.Beta1Power, s.Beta2Power, s.Step, o.Betas[0], o.Betas[1], p1, p2)
 	}
-	if s.Tokens < 0 || s.LossCount < 0 || s.LossCount > s.Tokens || !isFinite(s.LossSum) || !(s.GradientNorm >= 0) || !isFinite(s.GradientNorm) {
+	if s.LossCount < 0 || s.LossCount > s.Tokens || (s.LossCount > 0) != (s.Step > 0) || !isFinite(s.LossSum) || !(s.GradientNorm >= 0) || !isFinite(s.GradientNorm) {
 		return fmt.Errorf("a state cannot have a loss of %g over %d of %d tokens and a gradient of norm %g", s.LossSum, s.LossCount, s.Tokens, s.GradientNorm)
 	}
 	sets := []struct {

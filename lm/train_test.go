@@ -249,6 +249,7 @@ func TestRestoreRefuses(t *testing.T) {
 		{"is not that of step 4", func(s *State) { s.Step = 4 }},
 		{"powers of the betas are NaN", func(s *State) { s.Beta1Power = math.NaN() }},
 		{"over -1 of", func(s *State) { s.LossCount = -1 }},
+		{"over 0 of", func(s *State) { s.LossCount = 0 }},
 		{"of 5 tokens", func(s *State) { s.Tokens = 5 }},
 		{"a loss of NaN", func(s *State) { s.LossSum = math.NaN() }},
 		{"norm +Inf", func(s *State) { s.GradientNorm = math.Inf(1) }},
