@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"math"
-	"unsafe"
-)
+import "math"
 
 // fma returns a·b + c rounded once, as the hardware's fused multiply-add does.
 //
@@ -30,21 +27,4 @@ func fma(a, b, c float32) float32 {
 		bits--
 	}
 	return float32(math.Float64frombits(bits))
-}
-
-// tilePortable is the twin of the assembly tiles.
-func tilePortable(rows, k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow, load int) {
-	for r := range rows {
-		out := (*[tileCols]float32)(unsafe.Add(unsafe.Pointer(c), r*cRow))
-		if load == 0 {
-			*out = [tileCols]float32{}
-		}
-		x, y := unsafe.Add(unsafe.Pointer(a), r*aRow), unsafe.Pointer(b)
-		for i := range k {
-			v, row := *(*float32)(unsafe.Add(x, i*aStep)), (*[tileCols]float32)(unsafe.Add(y, i*bStep))
-			for j := range out {
-				out[j] = fma(v, row[j], out[j])
-			}
-		}
-	}
 }

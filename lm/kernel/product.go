@@ -1,16 +1,25 @@
 package kernel
 
-// The tile that the microkernel computes, and the depth and height of the blocks around it: a panel of b (blockDepth,16) takes half of a
-// 32 KiB first-level cache, a block of a (blockRows,blockDepth) a quarter of a 512 KiB second-level cache.
+import "unsafe"
+
+// panelCols is the number of columns of b that are packed together.
+const panelCols = 16
+
+// The depth and height of the blocks that tiles are computed in: a panel of b (blockDepth,16) takes half of a 32 KiB first-level cache, a
+// block of a (blockRows,blockDepth) a quarter of a 512 KiB second-level cache. A block is whole tiles of every instruction set.
 const (
-	tileRows   = 6
-	tileCols   = 16
 	blockDepth = 256
-	blockRows  = 20 * tileRows
+	blockRows  = 120
 )
 
-// directRows is the number of rows up to which an untransposed b is read where it lies: below it packing costs more than it saves.
-const directRows = 64
+// An untransposed b is read where it lies, since packing would cost more than it saves, if a is no taller than directRows and untransposed,
+// or if both are small.
+const (
+	directRows  = 64
+	smallRows   = 128
+	smallDepth  = 64
+	crowdedRows = 512 // rows of a that lie a multiple of so many elements apart meet in few sets of the caches
+)
 
 // Op says which operand of a product is transposed.
 type Op int
@@ -30,51 +39,32 @@ type Panels struct {
 
 // Pack packs b (k,n), or the transpose of b (n,k) if transposed.
 func (p *Panels) Pack(transposed bool, k, n int, b []float32, ldb int) {
-	groups := (n + tileCols - 1) / tileCols
-	if size := groups * tileCols * k; cap(p.data) < size {
-		p.data = make([]float32, size)
-	} else {
-		p.data = p.data[:size]
-	}
+	mustHold("b", b, ldb, k, n, transposed)
+	p.data = grow(p.data, (n+panelCols-1)/panelCols*panelCols*k)
 	p.k, p.n = k, n
-	for g := range groups {
-		p.packGroup(transposed, g, b, ldb)
+	if k == 0 {
+		return
+	}
+	for j := 0; j < n; j += panelCols {
+		out, width := p.data[j*k:][:panelCols*k], min(panelCols, n-j)
+		if !transposed {
+			copyRows(k, width, out, panelCols, b[j:], ldb)
+			continue
+		}
+		if width < panelCols {
+			clear(out)
+		}
+		Transpose(out, panelCols, b[j*ldb:], ldb, width, k)
 	}
 }
 
-func (p *Panels) packGroup(transposed bool, g int, b []float32, ldb int) {
-	k := p.k
-	out := p.data[g*k*tileCols : (g+1)*k*tileCols]
-	first := g * tileCols
-	width := min(tileCols, p.n-first)
-	if !transposed {
-		packColumnGroup(out, b[first:], ldb, k, width)
-		return
+// mustHold panics unless x holds a matrix (rows,columns), or its transpose, of rows ld apart.
+func mustHold(name string, x []float32, ld, rows, columns int, transposed bool) {
+	if transposed {
+		rows, columns = columns, rows
 	}
-	if width < tileCols {
-		clear(out)
-	}
-	for j := range width {
-		row := b[(first+j)*ldb:][:k]
-		for i, v := range row {
-			out[i*tileCols+j] = v
-		}
-	}
-}
-
-// packColumnGroup copies k rows of width <= 16 columns of b, filling up with zeros.
-func packColumnGroup(out, b []float32, ldb, k, width int) {
-	if width == tileCols {
-		for i := range k {
-			row := *(*[tileCols]float32)(b[i*ldb:]) // a copy on the stack cannot overlap, so neither move is a call
-			*(*[tileCols]float32)(out[i*tileCols:]) = row
-		}
-		return
-	}
-	for i := range k {
-		row := (*[tileCols]float32)(out[i*tileCols:])
-		n := copy(row[:], b[i*ldb:i*ldb+width])
-		clear(row[n:])
+	if rows > 0 && columns > 0 && len(x) < (rows-1)*ld+columns {
+		panic("kernel: " + name + " is too short")
 	}
 }
 
@@ -82,6 +72,7 @@ func packColumnGroup(out, b []float32, ldb, k, width int) {
 type Scratch struct {
 	panels Panels
 	edge   []float32
+	block  []float32
 	row    attentionScratch
 	floats []float32
 }
@@ -98,18 +89,15 @@ func (s *Scratch) Product(op Op, m, n, k int, a []float32, lda int, b []float32,
 	if m == 0 || n == 0 {
 		return
 	}
-	if op == NN && m <= directRows && k > 0 {
-		if len(b) < (k-1)*ldb+n {
-			panic("kernel: b is too short")
+	mustHold("b", b, ldb, k, n, op == NT)
+	if k > 0 && (op == NN && m <= directRows || op != NT && m <= smallRows && k <= smallDepth) {
+		v := view{k: k, n: n, data: b, next: panelCols, step: ldb}
+		if whole := n &^ (panelCols - 1); whole < n {
+			s.edge = grow(s.edge, k*panelCols)
+			copyRows(k, n-whole, s.edge, panelCols, b[whole:], ldb)
+			v.edge = s.edge
 		}
-		whole := n &^ (tileCols - 1)
-		v := view{k: k, n: n, data: b, group: tileCols, step: ldb}
-		if whole < n {
-			s.edge = grow(s.edge, k*tileCols)
-			packColumnGroup(s.edge, b[whole:], ldb, k, n-whole)
-			v.last = s.edge
-		}
-		product(false, m, a, lda, v, c, ldc, accumulate)
+		product(nil, op == TN, m, a, lda, v, c, ldc, accumulate)
 		return
 	}
 	for k0 := 0; k0 == 0 || k0 < k; k0 += blockDepth { // a block at a time, so that what was packed is still in the cache
@@ -121,7 +109,7 @@ func (s *Scratch) Product(op Op, m, n, k int, a []float32, lda int, b []float32,
 			y = k0
 		}
 		s.panels.Pack(op == NT, depth, n, b[y:], ldb)
-		product(op == TN, m, a[x:], lda, s.panels.view(), c, ldc, accumulate || k0 > 0)
+		product(s, op == TN, m, a[x:], lda, s.panels.view(), c, ldc, accumulate || k0 > 0)
 	}
 }
 
@@ -130,112 +118,127 @@ func (p *Panels) Product(m int, a []float32, lda int, c []float32, ldc int, accu
 	if m == 0 || p.n == 0 {
 		return
 	}
-	product(false, m, a, lda, p.view(), c, ldc, accumulate)
+	product(nil, false, m, a, lda, p.view(), c, ldc, accumulate)
 }
 
-// view addresses the 16-column groups of b: group g at data[g*group], its rows step apart, except the last one if it is packed apart.
+// view addresses the panels of b: the one of column j at data[j/16*next], its rows step apart, but one of fewer than 16 columns in edge if
+// that is set, packed.
 type view struct {
-	k, n        int
-	data        []float32
-	group, step int
-	last        []float32
+	k, n       int
+	data       []float32
+	next, step int
+	edge       []float32
 }
 
 func (p *Panels) view() view {
-	return view{k: p.k, n: p.n, data: p.data, group: p.k * tileCols, step: tileCols}
+	return view{k: p.k, n: p.n, data: p.data, next: p.k * panelCols, step: panelCols}
 }
 
-// product runs the blocks and tiles; a is (k,m) if transposed. Blocks of k store partial sums to c and load them again, which leaves the chain
-// as it is.
-func product(transposed bool, m int, a []float32, lda int, b view, c []float32, ldc int, accumulate bool) {
-	k, n := b.k, b.n
-	if len(c) < (m-1)*ldc+n {
-		panic("kernel: c is too short")
-	}
-	if k == 0 {
-		if !accumulate {
-			for i := range m {
-				clear(c[i*ldc:][:n])
-			}
+// product runs the blocks; a is (k,m) if transposed. Blocks of k store partial sums to c and load them again, which leaves the chain as it is.
+// A scratch, which may be nil, is there to pack a.
+func product(s *Scratch, transposed bool, m int, a []float32, lda int, b view, c []float32, ldc int, accumulate bool) {
+	mustHold("a", a, lda, m, b.k, transposed)
+	mustHold("c", c, ldc, m, b.n, false)
+	if b.k == 0 && !accumulate {
+		for i := range m {
+			clear(c[i*ldc:][:b.n])
 		}
-		return
 	}
-	if transposed && len(a) < (k-1)*lda+m || !transposed && len(a) < (m-1)*lda+k {
-		panic("kernel: a is too short")
+	height, panels := tileShape()
+	whole := b.n
+	if b.edge != nil {
+		whole = b.n &^ (panelCols - 1)
 	}
-	for k0 := 0; k0 < k; k0 += blockDepth {
-		depth := min(blockDepth, k-k0)
-		load := accumulate || k0 > 0
+	for k0 := 0; k0 < b.k; k0 += blockDepth {
 		for i0 := 0; i0 < m; i0 += blockRows {
-			t := tiles{rows: min(blockRows, m-i0), depth: depth, load: load, c: c[i0*ldc:], ldc: ldc}
+			t := block{rows: min(blockRows, m-i0), k: min(blockDepth, b.k-k0), load: accumulate || k0 > 0, cRow: ldc * elementSize,
+				bPanel: b.next * elementSize, bStep: b.step * elementSize}
 			if transposed {
-				t.a, t.next, t.aRow, t.aStep = a[k0*lda+i0:], tileRows, 1, lda
+				t.a, t.aTile, t.aRow, t.aStep = &a[k0*lda+i0], height*elementSize, elementSize, lda*elementSize
 			} else {
-				t.a, t.next, t.aRow, t.aStep = a[i0*lda+k0:], tileRows*lda, lda, 1
+				t.a, t.aTile, t.aRow, t.aStep = &a[i0*lda+k0], height*lda*elementSize, lda*elementSize, elementSize
 			}
-			for g := 0; g*tileCols < n; g++ {
-				width := min(tileCols, n-g*tileCols)
-				if b.last != nil && width < tileCols {
-					t.run(g, width, b.last[k0*tileCols:], tileCols)
-				} else {
-					t.run(g, width, b.data[g*b.group+k0*b.step:], b.step)
-				}
+			if s != nil && lda%crowdedRows == 0 && t.k > smallDepth {
+				s.packBlock(&t, height, transposed, a, lda, i0, k0)
+			}
+			for j := 0; j < whole; j += panels * panelCols {
+				t.b, t.c, t.columns = &b.data[j/panelCols*b.next+k0*b.step], &c[i0*ldc+j], min(panels*panelCols, whole-j)
+				t.compute()
+			}
+			if whole < b.n {
+				t.b, t.bStep, t.c, t.columns = &b.edge[k0*panelCols], panelCols*elementSize, &c[i0*ldc+whole], b.n-whole
+				t.compute()
 			}
 		}
 	}
 }
 
-// tiles is one block of rows: a with its strides in elements (between tiles, rows and steps of k) and where the block lies in c.
-type tiles struct {
-	rows, depth       int
-	load              bool
-	a                 []float32
-	next, aRow, aStep int
-	c                 []float32
-	ldc               int
+// block is what one call of a microkernel computes: rows of c, at most as many columns as a tile has. Distances are in bytes: between tiles,
+// rows and steps of k of a, panels and steps of k of b, and rows of c.
+type block struct {
+	rows, k            int
+	a                  *float32
+	aTile, aRow, aStep int
+	b                  *float32
+	bPanel, bStep      int
+	c                  *float32
+	cRow, columns      int
+	load               bool // c is added to
 }
 
 const elementSize = 4
 
-// run computes the tiles of one group of columns. A group of fewer than 16 goes through a buffer of whole tiles.
-func (t *tiles) run(group, width int, b []float32, bStep int) {
-	load := 0
-	if t.load {
-		load = 1
+// tileShape returns how many rows the tallest tile of the instruction set in use has, and how many panels it spans.
+func tileShape() (rows, panels int) {
+	if isa == avx512 {
+		return 12, 2
 	}
-	if width < tileCols {
-		t.runEdge(group, width, b, bStep, load)
-		return
-	}
-	for i, at := 0, 0; i < t.rows; i, at = i+tileRows, at+t.next {
-		rows := min(tileRows, t.rows-i)
-		c := &t.c[i*t.ldc+group*tileCols]
-		if isa > generic {
-			tileFused(rows, t.depth, &t.a[at], t.aRow*elementSize, t.aStep*elementSize, &b[0], bStep*elementSize, c, t.ldc*elementSize, load)
-		} else {
-			tilePortable(rows, t.depth, &t.a[at], t.aRow*elementSize, t.aStep*elementSize, &b[0], bStep*elementSize, c, t.ldc*elementSize, load)
+	return 6, 1
+}
+
+// portable is the twin of the microkernels.
+func (t *block) portable() {
+	height, _ := tileShape()
+	for r := range t.rows {
+		out := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(t.c), r*t.cRow)), t.columns)
+		if !t.load {
+			clear(out)
+		}
+		a, b := unsafe.Add(unsafe.Pointer(t.a), r/height*t.aTile+r%height*t.aRow), unsafe.Pointer(t.b)
+		for i := range t.k {
+			v, row := *(*float32)(unsafe.Add(a, i*t.aStep)), unsafe.Slice((*float32)(unsafe.Add(b, i*t.bStep)), t.columns)
+			for j := range out {
+				out[j] = fma(v, row[j], out[j])
+			}
 		}
 	}
 }
 
-func (t *tiles) runEdge(group, width int, b []float32, bStep, load int) {
-	var whole [tileRows * tileCols]float32
-	for i, at := 0, 0; i < t.rows; i, at = i+tileRows, at+t.next {
-		rows := min(tileRows, t.rows-i)
-		c := t.c[i*t.ldc+group*tileCols:]
-		if load != 0 {
-			for r := range rows {
-				copy(whole[r*tileCols:], c[r*t.ldc:][:width])
-			}
+// packBlock packs a block of a, tile by tile, the elements of a tile that meet the same row of b side by side.
+func (s *Scratch) packBlock(t *block, height int, transposed bool, a []float32, lda, i0, k0 int) {
+	tile := height*t.k + panelCols // a copied row may reach beyond its end
+	s.block = grow(s.block, (t.rows+height-1)/height*tile)
+	t.a, t.aTile, t.aRow, t.aStep = &s.block[0], tile*elementSize, elementSize, height*elementSize
+	if !transposed {
+		for i := 0; i < t.rows; i += height {
+			Transpose(s.block[i/height*tile:], height, a[(i0+i)*lda+k0:], lda, min(height, t.rows-i), t.k)
 		}
-		if isa > generic {
-			tileFused(rows, t.depth, &t.a[at], t.aRow*elementSize, t.aStep*elementSize, &b[0], bStep*elementSize, &whole[0], tileCols*elementSize, load)
-		} else {
-			tilePortable(rows, t.depth, &t.a[at], t.aRow*elementSize, t.aStep*elementSize, &b[0], bStep*elementSize, &whole[0], tileCols*elementSize, load)
+		return
+	}
+	const step = 32 // rows of a that stay in the cache from tile to tile
+	for k := 0; k < t.k; k += step {
+		for i := 0; i < t.rows; i += height {
+			copyRows(min(step, t.k-k), min(height, t.rows-i), s.block[i/height*tile+k*height:], height, a[(k0+k)*lda+i0+i:], lda)
 		}
-		for r := range rows {
-			copy(c[r*t.ldc:][:width], whole[r*tileCols:])
-		}
+	}
+}
+
+// copyRowsPortable copies rows of width elements, outRow apart in out, inRow apart in in. They are filled up with zeros to the next row, at
+// most to 16 elements; the vector versions of copyRows write 8 or 16 elements a row, in order.
+func copyRowsPortable(rows, width int, out []float32, outRow int, in []float32, inRow int) {
+	for i := range rows {
+		row := out[i*outRow:][:min(outRow, panelCols)]
+		clear(row[copy(row, in[i*inRow:][:width]):])
 	}
 }
 

@@ -2,38 +2,20 @@
 
 package kernel
 
-// tile1 computes c (1,16) from a (1,k) and b (k,16): a chain of fused multiply-adds an element, k ascending,
-// from c if load is not 0, else from +0. Strides are in bytes.
+// avx2Tiles computes c (rows,columns), at most 16 columns, from a (rows,k) and panels of b (k,16): a chain of fused
+// multiply-adds an element, k ascending, from c if load, else from +0. Tiles of 6 rows of a lie aTile apart. Distances are in bytes.
 //
 //go:noescape
-func tile1(k int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, load int)
+func avx2Tiles(rows int, k int, a *float32, aTile int, aRow int, aStep int, b *float32, bPanel int, bStep int, c *float32, cRow int, columns int, load bool)
 
-// tile2 computes c (2,16) from a (2,k) and b (k,16): a chain of fused multiply-adds an element, k ascending,
-// from c if load is not 0, else from +0. Strides are in bytes.
+// avx512Tiles computes c (rows,columns), at most 32 columns, from a (rows,k) and panels of b (k,16): a chain of fused
+// multiply-adds an element, k ascending, from c if load, else from +0. Tiles of 12 rows of a lie aTile apart. Distances are in bytes.
 //
 //go:noescape
-func tile2(k int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, load int)
+func avx512Tiles(rows int, k int, a *float32, aTile int, aRow int, aStep int, b *float32, bPanel int, bStep int, c *float32, cRow int, columns int, load bool)
 
-// tile3 computes c (3,16) from a (3,k) and b (k,16): a chain of fused multiply-adds an element, k ascending,
-// from c if load is not 0, else from +0. Strides are in bytes.
+// avx2CopyRows copies rows of width elements, filled up with zeros to 16, or to 8 if the rows of out lie at most so many apart. They may
+// overlap: they are written in order. Distances are in bytes.
 //
 //go:noescape
-func tile3(k int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, load int)
-
-// tile4 computes c (4,16) from a (4,k) and b (k,16): a chain of fused multiply-adds an element, k ascending,
-// from c if load is not 0, else from +0. Strides are in bytes.
-//
-//go:noescape
-func tile4(k int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, load int)
-
-// tile5 computes c (5,16) from a (5,k) and b (k,16): a chain of fused multiply-adds an element, k ascending,
-// from c if load is not 0, else from +0. Strides are in bytes.
-//
-//go:noescape
-func tile5(k int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, load int)
-
-// tile6 computes c (6,16) from a (6,k) and b (k,16): a chain of fused multiply-adds an element, k ascending,
-// from c if load is not 0, else from +0. Strides are in bytes.
-//
-//go:noescape
-func tile6(k int, a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cRow int, load int)
+func avx2CopyRows(rows int, width int, out *float32, outRow int, in *float32, inRow int)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -62,34 +63,100 @@ func equalBits(t *testing.T, what string, got, want []float32) {
 	}
 }
 
+// matrix is (rows,columns) with rows ld apart: random, with nothing behind its last element.
+func matrix(r *rand.Rand, rows, columns, ld int) []float32 {
+	return random(r, max(0, (rows-1)*ld+columns))
+}
+
+// checkProduct compares a product with its definition, and what lies between and behind the columns of c with what was there.
+func checkProduct(t *testing.T, s *Scratch, r *rand.Rand, op Op, m, n, k int, accumulate bool) {
+	t.Helper()
+	lda, ldb, ldc := k+3, n+2, n+5
+	a, b := matrix(r, m, k, lda), matrix(r, k, n, ldb)
+	if op == TN {
+		lda = m + 1
+		a = matrix(r, k, m, lda)
+	}
+	if op == NT {
+		ldb = k + 1
+		b = matrix(r, n, k, ldb)
+	}
+	got := random(r, m*ldc+40)
+	want := slices.Clone(got)
+	chain(op, m, n, k, a, lda, b, ldb, want, ldc, accumulate)
+	what := fmt.Sprintf("%s of (%d,%d) over %d, accumulate %t", []string{"NN", "NT", "TN"}[op], m, n, k, accumulate)
+	given := slices.Clone(got)
+	s.Product(op, m, n, k, a, lda, b, ldb, got, ldc, accumulate)
+	equalBits(t, what, got, want)
+	if op != TN {
+		var p Panels
+		p.Pack(op == NT, k, n, b, ldb)
+		p.Product(m, a, lda, given, ldc, accumulate)
+		equalBits(t, what+", packed", given, want)
+	}
+}
+
 func TestProductIsOneChain(t *testing.T) {
-	sizes := [][3]int{{1, 1, 1}, {1, 16, 3}, {6, 16, 4}, {7, 17, 5}, {5, 15, 0}, {13, 33, 300}, {64, 64, 64}, {65, 50, 31}, {130, 48, 70}, {2, 200, 513}, {48, 32, 7}}
+	sizes := [][3]int{{5, 15, 0}, {13, 33, 300}, {64, 64, 64}, {65, 50, 31}, {130, 48, 70}, {129, 40, 70}, {2, 200, 513}, {48, 32, 7}, {7, 35, 600}, {123, 19, 257}}
 	for _, isa := range Choices() {
 		t.Run(isa, func(t *testing.T) {
 			choose(t, isa)
 			var s Scratch
 			r := rand.New(rand.NewPCG(1, 2))
-			for _, size := range sizes {
-				m, n, k := size[0], size[1], size[2]
-				for _, op := range []Op{NN, NT, TN} {
-					for _, accumulate := range []bool{false, true} {
-						lda, ldb, ldc := k+3, n+2, n+5
-						a, b := random(r, (m+1)*lda), random(r, (k+1)*ldb)
-						if op == TN {
-							lda = m + 1
-							a = random(r, (k+1)*lda)
-						}
-						if op == NT {
-							ldb = k + 1
-							b = random(r, (n+1)*ldb)
-						}
-						got := random(r, m*ldc)
-						want := append([]float32(nil), got...)
-						chain(op, m, n, k, a, lda, b, ldb, want, ldc, accumulate)
-						s.Product(op, m, n, k, a, lda, b, ldb, got, ldc, accumulate)
-						equalBits(t, fmt.Sprint(op, size, accumulate), got, want)
+			for _, op := range []Op{NN, NT, TN} {
+				for _, accumulate := range []bool{false, true} {
+					for _, size := range sizes {
+						checkProduct(t, &s, r, op, size[0], size[1], size[2], accumulate)
 					}
 				}
+			}
+		})
+	}
+}
+
+// All heights and widths of a block up to two tiles and one more, and depths around the unrolled steps and the blocks.
+func TestProductEdges(t *testing.T) {
+	for _, isa := range Choices() {
+		t.Run(isa, func(t *testing.T) {
+			choose(t, isa)
+			var s Scratch
+			r := rand.New(rand.NewPCG(3, 4))
+			rows, panels := tileShape()
+			for m := 1; m <= 2*rows+1; m++ {
+				for n := 1; n <= 2*panels*panelCols+1; n++ {
+					for i, op := range []Op{NN, NT, TN} {
+						checkProduct(t, &s, r, op, m, n, (m+n+i)%7, (m+n/3)%2 == 0)
+					}
+				}
+				for _, k := range []int{255, 256, 257, 600} {
+					checkProduct(t, &s, r, Op(m%3), m, 1+(m*7+k)%(2*panels*panelCols+1), k, m%2 == 0)
+				}
+			}
+		})
+	}
+}
+
+// Rows of a that meet in few sets of a cache are packed.
+func TestProductOfCrowdedRows(t *testing.T) {
+	const m, n, k = directRows + 1, 33, 300
+	for _, isa := range Choices() {
+		t.Run(isa, func(t *testing.T) {
+			choose(t, isa)
+			var s Scratch
+			r := rand.New(rand.NewPCG(5, 6))
+			for _, op := range []Op{NN, NT, TN} {
+				a, b := matrix(r, m, k, crowdedRows), matrix(r, k, n, n)
+				ldb := n
+				if op == TN {
+					a = matrix(r, k, m, crowdedRows)
+				}
+				if op == NT {
+					ldb = k
+				}
+				got, want := make([]float32, m*n), make([]float32, m*n)
+				chain(op, m, n, k, a, crowdedRows, b, ldb, want, n, false)
+				s.Product(op, m, n, k, a, crowdedRows, b, ldb, got, n, false)
+				equalBits(t, fmt.Sprint(op), got, want)
 			}
 		})
 	}

@@ -1,18 +1,22 @@
 package kernel
 
-func tileFused(rows, k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow, load int) {
-	switch rows {
-	case 1:
-		tile1(k, a, aRow, aStep, b, bStep, c, cRow, load)
-	case 2:
-		tile2(k, a, aRow, aStep, b, bStep, c, cRow, load)
-	case 3:
-		tile3(k, a, aRow, aStep, b, bStep, c, cRow, load)
-	case 4:
-		tile4(k, a, aRow, aStep, b, bStep, c, cRow, load)
-	case 5:
-		tile5(k, a, aRow, aStep, b, bStep, c, cRow, load)
+// compute computes c.
+func (t *block) compute() {
+	switch isa {
+	case avx512:
+		avx512Tiles(t.rows, t.k, t.a, t.aTile, t.aRow, t.aStep, t.b, t.bPanel, t.bStep, t.c, t.cRow, t.columns, t.load)
+	case avx2:
+		avx2Tiles(t.rows, t.k, t.a, t.aTile, t.aRow, t.aStep, t.b, t.bPanel, t.bStep, t.c, t.cRow, t.columns, t.load)
 	default:
-		tile6(k, a, aRow, aStep, b, bStep, c, cRow, load)
+		t.portable()
+	}
+}
+
+// copyRows packs rows: see copyRowsPortable.
+func copyRows(rows, width int, out []float32, outRow int, in []float32, inRow int) {
+	if isa >= avx2 {
+		avx2CopyRows(rows, width, &out[0], outRow*elementSize, &in[0], inRow*elementSize)
+	} else {
+		copyRowsPortable(rows, width, out, outRow, in, inRow)
 	}
 }

@@ -1,0 +1,71 @@
+//go:build unix
+
+package kernel
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// guarded returns n elements that end where memory that may not be touched begins.
+func guarded(t *testing.T, n int) []float32 {
+	page := unix.Getpagesize()
+	size := (n*elementSize + page - 1) / page * page
+	memory, err := unix.Mmap(-1, 0, size+page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Munmap(memory); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := unix.Mprotect(memory[size:], unix.PROT_NONE); err != nil {
+		t.Fatal(err)
+	}
+	return unsafe.Slice((*float32)(unsafe.Pointer(&memory[size-n*elementSize])), n)
+}
+
+// Products read and write nothing behind the last element of an operand.
+func TestProductStaysInside(t *testing.T) {
+	sizes := [][3]int{{1, 1, 1}, {1, 16, 3}, {7, 17, 5}, {5, 15, 4}, {13, 33, 70}, {25, 63, 9}, {70, 31, 3}, {130, 9, 70}, {3, 8, 300}, {65, 24, 40}}
+	for _, isa := range Choices() {
+		t.Run(isa, func(t *testing.T) {
+			choose(t, isa)
+			var s Scratch
+			r := rand.New(rand.NewPCG(7, 8))
+			for _, size := range sizes {
+				m, n, k := size[0], size[1], size[2]
+				a, b, c := guarded(t, m*k), guarded(t, k*n), guarded(t, m*n)
+				copy(a, random(r, m*k))
+				copy(b, random(r, k*n))
+				for _, op := range []Op{NN, NT, TN} {
+					lda, ldb := k, n
+					if op == TN {
+						lda = m
+					}
+					if op == NT {
+						ldb = k
+					}
+					want := make([]float32, m*n)
+					chain(op, m, n, k, a, lda, b, ldb, want, n, false)
+					s.Product(op, m, n, k, a, lda, b, ldb, c, n, false)
+					equalBits(t, fmt.Sprint(op, size), c, want)
+				}
+				k1 := crowdedRows // rows of a that are packed
+				if n == 9 {
+					x := guarded(t, (k-1)*k1+m)
+					copy(x, random(r, len(x)))
+					want := make([]float32, m*n)
+					chain(TN, m, n, k, x, k1, b, n, want, n, false)
+					s.Product(TN, m, n, k, x, k1, b, n, c, n, false)
+					equalBits(t, fmt.Sprint("crowded ", size), c, want)
+				}
+			}
+		})
+	}
+}
