@@ -42,25 +42,6 @@ type SpectrumRow struct {
 	Balancedness    float64 `parquet:"balancedness"`    // ‖AᵀA − BᵀB‖, 0 where the bound is met
 }
 
-// SampleRow is one answer of a model to one example's prompt. Log-probabilities are natural logarithms, summed over
-// tokens, the stop string's among them.
-type SampleRow struct {
-	Split                   string  `parquet:"split"`   // validation | test
-	Example                 int64   `parquet:"example"` // row of the examples artifact
-	Shots                   int64   `parquet:"shots"`
-	Sample                  int64   `parquet:"sample"`
-	Prompt                  string  `parquet:"prompt"`
-	Reference               string  `parquet:"reference"`
-	Answer                  string  `parquet:"answer"`
-	Response                string  `parquet:"response"` // bytes that are not UTF-8 as U+FFFD
-	Extracted               string  `parquet:"extracted"`
-	Correct                 bool    `parquet:"correct"`
-	LogProbability          float64 `parquet:"log_probability"`
-	Tokens                  int64   `parquet:"tokens"`
-	ReferenceLogProbability float64 `parquet:"reference_log_probability"`
-	ReferenceTokens         int64   `parquet:"reference_tokens"`
-}
-
 // ScoreRow sums up the samples of one split and number of shots.
 type ScoreRow struct {
 	Split        string   `parquet:"split"`

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"anneal/cli"
+	"anneal/lm"
 )
 
 var sample = cli.Benchmark{
@@ -55,15 +56,15 @@ func (g *generation) run(ctx context.Context, row func(any)) error {
 		return err
 	}
 	n.UseCores(func() int { return g.cores })
-	var prompts [][]int32
+	var problems []lm.Problem
 	for ids := random(s.vocab, g.batch*promptLength); len(ids) > 0; ids = ids[promptLength:] {
-		prompts = append(prompts, ids[:promptLength])
+		problems = append(problems, lm.Problem{Prompt: ids[:promptLength]})
 	}
 	limit := s.context - promptLength
 	var speeds []float64
 	for start := time.Now(); len(speeds) < 4 || time.Since(start).Seconds() < g.seconds; {
 		began := time.Now()
-		if _, err := n.Generate(ctx, prompts, limit, nil); err != nil {
+		if _, err := n.Generate(ctx, problems, lm.Generation{Greedy: true, Length: limit}); err != nil {
 			return err
 		}
 		speeds = append(speeds, float64(g.batch*limit)/time.Since(began).Seconds())

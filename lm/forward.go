@@ -106,9 +106,14 @@ func (n *Net) attend(s *kernel.Scratch, item int) {
 	q, k, v := part(a.q.out, width, from, to), part(a.k.out, shared, from, to), part(a.v, shared, from, to)
 	out := part(a.attention, width, from, to)
 	if c != nil {
-		keys, values := c.extend(n.pass.layer, group, g, k, v)
-		n.attention.Forward(s, group, g.start, g.count, q, keys, c.length, values, n.attention.Dim, out, nil)
-		return
+		past, own := c.past(n.pass.layer, g.slot, group), group*n.attention.Dim
+		past.Store(g.start, g.count, k[own:], v[own:], shared)
+		if g.start > 0 || g.count == 1 {
+			for i := range g.count {
+				n.attention.Decode(s, group, g.start+i+1, part(q, width, i, i+1), past, part(out, width, i, i+1))
+			}
+			return
+		}
 	}
 	n.attention.ForwardSequence(s, group, g.count, q, k, v, out, part(a.stats, 2*n.model.Heads, from, to))
 }

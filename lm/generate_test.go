@@ -1,94 +1,277 @@
 package lm
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
+
+	"anneal/lm/kernel"
 )
 
-// Generation with a cache, in any company, gives the bits of the full forward pass: its tokens are the likeliest ones there, and its
-// log-probabilities those of evaluation.
+// problemsOf returns problems whose prompts have these lengths.
+func problemsOf(n *Net, lengths ...int) []Problem {
+	var all []Problem
+	for i, length := range lengths {
+		p := Problem{Name: fmt.Sprint("problem ", i), Prompt: make([]int32, length)}
+		d := newDraws(int64(i), "prompt")
+		for j := range p.Prompt {
+			p.Prompt[j] = int32(d.bits(uint64(j)) % uint64(n.vocab))
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// letter is the text of a token of the nets here: "a", "bb", "c", "dd", ….
+func letter(token int32) []byte {
+	return []byte(strings.Repeat(string('a'+rune(token)), 1+int(token)%2))
+}
+
+// logitsAfter runs the whole of a sequence through the net, without a cache, and returns the logits of its last position.
+func logitsAfter(n *Net, tokens []int32) []float32 {
+	n.workers.Resize()
+	n.reserve(len(tokens), false)
+	n.pack(false)
+	n.forward(tokens, []segment{{count: len(tokens)}}, nil, nil)
+	out := make([]float32, n.vocab)
+	n.computeLogits(len(tokens)-1, len(tokens), out)
+	return out
+}
+
+// plainly continues a problem by whole forward passes, a token at a time; sample 0 is the greedy one.
+func plainly(n *Net, p Problem, how Generation, sample int) Generated {
+	var g Generated
+	tokens := slices.Clone(p.Prompt)
+	d := newDraws(how.Seed, fmt.Sprintf("sample %d of %s", sample, p.Name))
+	for !g.Stopped && len(tokens) <= n.context && (how.Length == 0 || len(g.Tokens) < how.Length) {
+		logits := logitsAfter(n, tokens)
+		next := largest(logits)
+		if sample > 0 {
+			next = drawPlainly(how.Sampling, logits, tokens, d.uniform(uint64(len(g.Tokens))))
+		}
+		loss := make([]float64, 1)
+		kernel.CrossEntropy(loss, logits, []int32{next}, false, 0, 0)
+		tokens, g.Tokens = append(tokens, next), append(g.Tokens, next)
+		g.LogProbability -= loss[0]
+		g.Text = append(g.Text, how.Text(next)...)
+		for _, s := range p.Stops {
+			g.Stopped = g.Stopped || s != "" && strings.Contains(string(g.Text), s)
+		}
+	}
+	return g
+}
+
+func sameGenerated(a, b Generated) bool {
+	return slices.Equal(a.Tokens, b.Tokens) && string(a.Text) == string(b.Text) && a.Stopped == b.Stopped &&
+		math.Float64bits(a.LogProbability) == math.Float64bits(b.LogProbability)
+}
+
+// Generation with a cache gives the bits of whole forward passes: more continuations than run at a time, in any order and company, on any number
+// of cores and by every instruction set.
 func TestGenerateEqualsForward(t *testing.T) {
-	for _, c := range shapes {
-		t.Run(c.name, func(t *testing.T) {
-			n := small(t, c.groups, c.tied)
-			var prompts [][]int32
-			for i, length := range []int{1, 47, 60, 3, 48, 80} {
-				p := make([]int32, length)
-				d := newDraws(int64(i), "prompt")
-				for j := range p {
-					p[j] = int32(d.bits(uint64(j)) % uint64(n.vocab))
+	defer func(name string) { _ = kernel.Choose(name) }(kernel.ISA())
+	how := Generation{
+		Greedy: true, Samples: 11, Sampling: Sampling{Temperature: 0.9, TopK: 8, TopP: 0.9, RepetitionPenalty: 1.2}, Seed: 5, Length: 14, Text: letter,
+	}
+	for _, name := range []string{"llama/groups=4/tied=false", "llama/groups=2/tied=true", "olmo2/groups=2/tied=false", "olmo2/groups=1/tied=true"} {
+		t.Run(name, func(t *testing.T) {
+			n := perturbed(t, models()[name])
+			all := problemsOf(n, 1, 47, 60, 3, 17, 80)
+			all[3].Stops, all[4].Stops = []string{"never", "da"}, []string{"k", ""}
+			var want [][]Generated
+			stopped := 0
+			for _, p := range all {
+				var w []Generated
+				for sample := range 1 + how.Samples {
+					g := plainly(n, p, how, sample)
+					w = append(w, g)
+					if g.Stopped {
+						stopped++
+					}
 				}
-				prompts = append(prompts, p)
+				want = append(want, w)
 			}
-			stop := func(sequence int, generated []int32) bool { return sequence == 3 && len(generated) == 5 }
-			n.UseCores(func() int { return 2 })
-			got, err := n.Generate(t.Context(), prompts, 25, stop)
-			if err != nil {
-				t.Fatal(err)
+			if stopped == 0 || stopped == 2*(1+how.Samples) {
+				t.Errorf("%d of %d continuations stopped", stopped, 2*(1+how.Samples))
 			}
-			for i, g := range got {
-				want := min(25, n.context-len(prompts[i])+1)
-				if i == 3 {
-					want = 5
-				}
-				if len(g.Tokens) != want || g.Stopped != (i == 3) {
-					t.Errorf("prompt %d: %d tokens, stopped %v", i, len(g.Tokens), g.Stopped)
-				}
-				alone, err := n.Generate(t.Context(), [][]int32{prompts[i]}, len(g.Tokens), nil)
-				if err != nil || !slices.Equal(alone[0].Tokens, g.Tokens) || alone[0].LogProbability != g.LogProbability {
-					t.Errorf("prompt %d alone differs: %v %v", i, alone, err)
-				}
-				b := new(Batch)
-				all := slices.Concat(prompts[i], g.Tokens)
-				b.resize(1, len(all)-1)
-				copy(b.Tokens, all)
-				for j := range b.Targets {
-					b.Targets[j] = -1
-					if j >= len(prompts[i])-1 {
-						b.Targets[j] = all[j+1]
+			check := func(what string, got []Generated, problem, first int) {
+				t.Helper()
+				for i, g := range got {
+					if w := want[problem][first+i]; !sameGenerated(g, w) {
+						t.Errorf("%s: problem %d, continuation %d is %+v, want %+v", what, problem, first+i, g, w)
 					}
 				}
-				var sum float64
-				chosen := n.LogProbabilities(b)
-				for _, v := range chosen {
-					sum += v
+			}
+			for _, isa := range slices.Backward(kernel.Choices()) { // the fastest stays chosen
+				if err := kernel.Choose(isa); err != nil {
+					t.Fatal(err)
 				}
-				if math.Float64bits(sum) != math.Float64bits(g.LogProbability) {
-					t.Errorf("prompt %d: log-probability %v with the cache, %v without", i, g.LogProbability, sum)
-				}
-				for token := range int32(n.vocab) { // no other token was likelier, nor equal and lower
-					for j := range b.Targets {
-						if b.Targets[j] >= 0 {
-							b.Targets[j] = token
-						}
+				for _, cores := range []int{1, 2, 7} {
+					n.UseCores(func() int { return cores })
+					got, err := n.Generate(t.Context(), all, how)
+					if err != nil {
+						t.Fatal(err)
 					}
-					for j, v := range n.LogProbabilities(b) {
-						if b.Targets[j] >= 0 && (v > chosen[j] || v == chosen[j] && token < all[j+1]) {
-							t.Fatalf("prompt %d, position %d: %d was chosen, %d is likelier", i, j, all[j+1], token)
-						}
+					for i := range got {
+						check(fmt.Sprint(isa, " on ", cores, " cores"), got[i], i, 0)
 					}
 				}
+				reversed := slices.Clone(all)
+				slices.Reverse(reversed)
+				got, err := n.Generate(t.Context(), reversed, how)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range got {
+					check(isa+" reversed", got[i], len(all)-1-i, 0)
+				}
+			}
+			for i := range all {
+				alone := how
+				alone.Greedy, alone.Samples = false, 2
+				got, err := n.Generate(t.Context(), all[i:i+1], alone)
+				if err != nil {
+					t.Fatal(err)
+				}
+				check("two samples of one problem", got[0], i, 1)
+				alone.Greedy, alone.Samples = true, 0
+				if got, err = n.Generate(t.Context(), all[i:i+1], alone); err != nil {
+					t.Fatal(err)
+				}
+				check("one problem greedily", got[0], i, 0)
 			}
 		})
 	}
 }
 
-func TestGenerateRefuses(t *testing.T) {
-	n := small(t, 0, false)
-	for _, prompts := range [][][]int32{{{}}, {make([]int32, 81)}} {
-		if _, err := n.Generate(t.Context(), prompts, 3, nil); err == nil {
-			t.Errorf("a prompt of %d tokens was accepted", len(prompts[0]))
+// The log-probabilities are those of evaluation, and no token was likelier than the one taken greedily, nor equal and lower.
+func TestGreedyIsLikeliest(t *testing.T) {
+	n := small(t, 1, false)
+	for i, p := range problemsOf(n, 1, 50, 80) {
+		got, err := n.Generate(t.Context(), []Problem{p}, Generation{Greedy: true, Length: 25})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, b := slices.Concat(p.Prompt, got[0][0].Tokens), new(Batch)
+		b.resize(1, len(all)-1)
+		copy(b.Tokens, all)
+		logs := func(target func(j int) int32) []float64 {
+			for j := range b.Targets {
+				if b.Targets[j] = -1; j >= len(p.Prompt)-1 {
+					b.Targets[j] = target(j)
+				}
+			}
+			return n.LogProbabilities(b)
+		}
+		chosen := logs(func(j int) int32 { return all[j+1] })
+		var sum float64
+		for _, v := range chosen {
+			sum += v
+		}
+		if math.Float64bits(sum) != math.Float64bits(got[0][0].LogProbability) {
+			t.Errorf("prompt %d: log-probability %v, by evaluation %v", i, got[0][0].LogProbability, sum)
+		}
+		for token := range int32(n.vocab) {
+			for j, v := range logs(func(int) int32 { return token }) {
+				if j >= len(p.Prompt)-1 && (v > chosen[j] || v == chosen[j] && token < all[j+1]) {
+					t.Fatalf("prompt %d, position %d: %d was chosen, %d is likelier", i, j, all[j+1], token)
+				}
+			}
 		}
 	}
 }
 
-// A limit beyond the context is no limit.
+// A continuation ends with the context, however long it may be.
 func TestGenerateToTheEndOfTheContext(t *testing.T) {
 	n := small(t, 0, false)
-	got, err := n.Generate(t.Context(), [][]int32{{1, 2, 3}}, math.MaxInt, nil)
-	if err != nil || len(got[0].Tokens) != n.context-2 || got[0].Stopped {
-		t.Errorf("%+v, error %v", got, err)
+	for _, length := range []int{0, 1000, math.MaxInt} {
+		got, err := n.Generate(t.Context(), problemsOf(n, 3, n.context, n.context-1), Generation{Greedy: true, Length: length})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []int{n.context - 2, 1, 2} {
+			if g := got[i][0]; len(g.Tokens) != want || g.Stopped || g.Text != nil {
+				t.Errorf("length %d, prompt %d: %+v, want %d tokens", length, i, g, want)
+			}
+		}
+	}
+}
+
+func TestStopStrings(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		added int
+		stops []string
+		want  bool
+	}{
+		{"a\n", 1, []string{"\n\n"}, false},
+		{"a\n\n", 1, []string{"\n\n"}, true},          // over the boundary of tokens
+		{"a\n\nb", 2, []string{"\n\n"}, true},         // within one
+		{"xyz", 1, []string{"xyz"}, true},             // over several
+		{"xyz", 3, []string{"nothing", "y"}, true},    // any of them
+		{"xyz", 3, []string{"", "nothing"}, false},    // the empty one never
+		{"ab\xe2\x82\xac", 1, []string{"\xac"}, true}, // in bytes
+		{"", 0, []string{"a"}, false},
+	} {
+		if got := ends([]byte(c.text), c.added, c.stops); got != c.want {
+			t.Errorf("%q after %d more bytes, stops %q: %v", c.text, c.added, c.stops, got)
+		}
+	}
+}
+
+func TestGenerateNothing(t *testing.T) {
+	n := small(t, 0, false)
+	for _, c := range []struct {
+		problems []Problem
+		how      Generation
+	}{
+		{nil, Generation{Greedy: true}},
+		{problemsOf(n, 3, 4), Generation{}},
+	} {
+		got, err := n.Generate(t.Context(), c.problems, c.how)
+		if err != nil || len(got) != len(c.problems) || len(got) > 0 && len(got[0]) > 0 {
+			t.Errorf("%v, error %v", got, err)
+		}
+	}
+}
+
+func TestGenerateRefuses(t *testing.T) {
+	n := small(t, 0, false)
+	for _, c := range []struct {
+		length int
+		how    Generation
+		want   string
+	}{
+		{0, Generation{Greedy: true}, "prompt 0 is empty"},
+		{81, Generation{Greedy: true}, "prompt 0 has 81 tokens, the context is 80"},
+		{3, Generation{Samples: 1}, "top_p: must be above 0"},
+	} {
+		if _, err := n.Generate(t.Context(), problemsOf(n, c.length), c.how); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%d tokens, %+v: error %v", c.length, c.how, err)
+		}
+	}
+	n.parameters[0].data()[0] = float32(math.NaN())
+	if _, err := n.Generate(t.Context(), []Problem{{Prompt: []int32{0}}}, Generation{Greedy: true}); err == nil || !strings.Contains(err.Error(), "not finite") {
+		t.Errorf("weights that are not numbers: error %v", err)
+	}
+}
+
+func TestGenerateIsCancelled(t *testing.T) {
+	n := small(t, 0, false)
+	ctx, cancel := context.WithCancel(t.Context())
+	var told []int
+	how := Generation{Greedy: true, Length: 3, Done: func(sequences int) {
+		if told = append(told, sequences); sequences > 0 {
+			cancel()
+		}
+	}}
+	all := problemsOf(n, slices.Repeat([]int{5}, together+1)...)
+	if _, err := n.Generate(ctx, all, how); !errors.Is(err, context.Canceled) || !slices.Equal(told, []int{0, 0, together}) {
+		t.Errorf("error %v after %v", err, told)
 	}
 }
 

@@ -1,7 +1,5 @@
 package lm
 
-import "anneal/lm/kernel"
-
 // chunk is the number of rows an item of work takes: whole tiles, and few enough that what passes between two kernels stays in the cache.
 const chunk = 96
 
@@ -122,14 +120,6 @@ func (n *Net) reserve(rows int, training bool) {
 func (n *Net) logitRows() int { return max(chunk, logitFloats/n.vocab/chunk*chunk) }
 
 func (w *workspace) layer(l int) *activations { return &w.layers[l%len(w.layers)] }
-
-// byRows runs f over chunks of rows.
-func (n *Net) byRows(rows int, f func(s *kernel.Scratch, from, to int)) {
-	n.workers.Each(kernel.Chunks(rows, chunk), func(s *kernel.Scratch, i int) {
-		from, to := kernel.Chunk(i, rows, chunk)
-		f(s, from, to)
-	})
-}
 
 // part returns the rows from, …, to-1 of x, which has so many columns.
 func part(x []float32, columns, from, to int) []float32 { return x[from*columns : to*columns] }

@@ -14,7 +14,7 @@ func TestGolden(t *testing.T) {
 		"losses":       "265cb5e4d7cf76fb",
 		"separability": "0170ea1b7485f26b",
 		"spectrum":     "8edfc639c3d02287",
-		"samples":      "69e830e2709a142d",
+		"samples":      "ae48f6f82db9a035",
 	} {
 		if got := r.Blob("probe.p", output).Digest.String()[:16]; got != want {
 			t.Errorf("%s is %s, want %s", output, got, want)

@@ -13,12 +13,12 @@ import (
 )
 
 // Kind is registered as "probe".
-var Kind = &pipeline.Kind{Name: "probe", Version: 1, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
+var Kind = &pipeline.Kind{Name: "probe", Version: 2, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
 	return &Probe{
 		Overfit:      &Overfit{Tokens: 1 << 16},
 		Separability: &Separability{Pool: []string{poolMean, poolLast}, Standardise: true},
 		Spectrum:     &Spectrum{Matrices: []string{matrixQK, matrixOV}, Threshold: 0.95},
-		Sample:       &Sample{},
+		Sample:       &Sample{Greedy: true, Temperature: 1, TopP: 1, RepetitionPenalty: 1},
 		Score:        &Score{Metrics: []string{metricAccuracy, metricResponseLoss}},
 	}
 }}
@@ -33,7 +33,7 @@ type Probe struct {
 	Overfit      *Overfit      `hcl:"overfit,block" doc:"loss on text that the model was trained on, beside text that it was not"`
 	Separability *Separability `hcl:"separability,block" doc:"how well a linear classifier tells the classes of passages apart by the hidden states of every layer"`
 	Spectrum     *Spectrum     `hcl:"spectrum,block" doc:"how many directions each attention head uses, by the singular values of its matrices"`
-	Sample       *Sample       `hcl:"sample,block" doc:"answers to the prompts of a task: greedy, up to the stop string or the end of the context"`
+	Sample       *Sample       `hcl:"sample,block" doc:"answers to the prompts of a task: greedy and drawn, up to the stop string or the end of the context"`
 	Score        *Score        `hcl:"score,block" doc:"metrics of samples, apart from the sampling, so that another metric generates nothing anew"`
 }
 
@@ -63,7 +63,7 @@ func (p *Probe) sections() []section {
 		all = append(all, section{"spectrum", pipeline.Output{Name: "spectrum", Type: "table", Doc: "of spectrum, a row for each layer, head and matrix, with and without the norm's gains"}, p.Spectrum})
 	}
 	if p.Sample != nil {
-		all = append(all, section{"sample", pipeline.Output{Name: "samples", Type: "samples", Doc: "of sample, a row for each prompt: response, reference, whether it is right, log-probabilities"}, p.Sample})
+		all = append(all, section{"sample", pipeline.Output{Name: "samples", Type: "samples", Doc: "of sample, a row for each prompt and sample: response, reference, whether it is right, log-probabilities"}, p.Sample})
 	}
 	return all
 }

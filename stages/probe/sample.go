@@ -1,8 +1,9 @@
 package probe
 
 import (
-	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 
 	"anneal/artifacts"
@@ -11,26 +12,55 @@ import (
 	"anneal/stages/internal/weights"
 )
 
-// Sample lets a model answer the prompts of a task: greedily, by the token of largest probability, until the example's
-// stop string appears in the decoded bytes or the context is full. An answer is correct when what the example's rule
-// extracts from the response equals its answer. Log-probabilities of the response and of the reference are the model's.
+// Sample lets a model answer the prompts of a task: greedily, by the token of largest probability, and by draws, until
+// the example's stop string appears in the decoded bytes or the context is full. An answer is correct when what the
+// example's rule extracts from the response equals its answer. Log-probabilities of the response and of the reference are
+// the model's.
 type Sample struct {
-	Validation pipeline.Ref `hcl:"validation,optional" artifact:"examples" doc:"to answer too, so that settings are chosen on other examples than those reported on"`
-	Test       pipeline.Ref `hcl:"test" artifact:"examples" doc:"to answer"`
-	Limit      int          `hcl:"limit,optional" doc:"examples of each split, evenly spread; 0: all"`
+	Validation        pipeline.Ref `hcl:"validation,optional" artifact:"examples" doc:"to answer too, so that settings are chosen on other examples than those reported on"`
+	Test              pipeline.Ref `hcl:"test" artifact:"examples" doc:"to answer"`
+	Limit             int          `hcl:"limit,optional" doc:"examples of each split, evenly spread; 0: all"`
+	Length            int          `hcl:"length,optional" doc:"tokens of an answer, at most; 0: what the context holds"`
+	Greedy            bool         `hcl:"greedy,optional" doc:"whether each prompt is answered by the likeliest token each time: sample 0"`
+	Samples           int          `hcl:"samples,optional" doc:"answers drawn for each prompt, samples 1, 2, …: what follows is for them alone"`
+	Temperature       float64      `hcl:"temperature,optional" doc:"the logits are divided by it, after the penalty; 0: the likeliest token"`
+	TopK              int          `hcl:"top_k,optional" doc:"only so many likeliest tokens are drawn; 0: all"`
+	TopP              float64      `hcl:"top_p,optional" doc:"only the fewest likeliest tokens with at least this probability together are drawn, of those that top_k leaves; above 0 and at most 1"`
+	RepetitionPenalty float64      `hcl:"repetition_penalty,optional" doc:"logits of tokens that the prompt or the answer holds already are divided by it if above 0, and multiplied by it if below; 1: none"`
+	Seed              int64        `hcl:"seed,optional" doc:"of the draws, each a function of the seed, the split and number of the example, the sample and the position"`
 }
 
-// Check rules out a negative limit.
+// Check rules out negative counts, sampling that cannot be, and no answers at all.
 func (s *Sample) Check() error {
-	if s.Limit < 0 {
-		return pipeline.Errorf("limit", "must not be negative, is %d", s.Limit)
+	var errs []error
+	for _, c := range []struct {
+		name  string
+		value int
+	}{{"limit", s.Limit}, {"length", s.Length}, {"samples", s.Samples}} {
+		if c.value < 0 {
+			errs = append(errs, pipeline.Errorf(c.name, "must not be negative, is %d", c.value))
+		}
 	}
-	return nil
+	if !s.Greedy && s.Samples == 0 {
+		errs = append(errs, pipeline.Errorf("samples", "must be at least 1 where greedy is false"))
+	}
+	if s.Samples == 0 && s.sampling() != lm.DefaultSampling() {
+		errs = append(errs, pipeline.Errorf("samples", "must be at least 1: temperature, top_k, top_p and repetition_penalty are of the answers drawn"))
+	}
+	return errors.Join(append(errs, s.sampling().Check())...)
+}
+
+func (s *Sample) sampling() lm.Sampling {
+	return lm.Sampling{Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, RepetitionPenalty: s.RepetitionPenalty}
 }
 
 func (s *Sample) run(ctx context.Context, t *pipeline.Task, m *weights.Model, path string) error {
 	splits := []*split{{name: artifacts.SplitValidation, ref: s.Validation}, {name: artifacts.SplitTest, ref: s.Test}}
-	total := 0
+	total, before := 0, 0
+	each := s.Samples
+	if s.Greedy {
+		each++
+	}
 	for _, p := range splits {
 		if p.ref.IsZero() {
 			continue
@@ -42,24 +72,27 @@ func (s *Sample) run(ctx context.Context, t *pipeline.Task, m *weights.Model, pa
 		if err := p.choose(examples, s.Limit, m); err != nil {
 			return err
 		}
-		total += len(p.examples)
+		total += each * len(p.examples)
+	}
+	how := lm.Generation{
+		Greedy: s.Greedy, Samples: s.Samples, Sampling: s.sampling(), Seed: s.Seed, Length: s.Length,
+		Text: func(token int32) []byte { return m.Vocabulary.Bytes(uint32(token)) },
 	}
 	var rows []artifacts.SampleRow
 	for _, p := range splits {
-		for first := 0; first < len(p.examples); first += together {
-			more, err := p.answer(ctx, m, first, min(first+together, len(p.examples)))
-			if err != nil {
-				return err
-			}
-			rows = append(rows, more...)
-			t.Progress(len(rows), total, nil)
+		if len(p.examples) == 0 {
+			continue
 		}
+		how.Done = func(n int) { t.Progress(before+n, total, nil) }
+		more, err := p.answer(ctx, m, how)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, more...)
+		before = len(rows)
 	}
 	return artifacts.WriteRows(path, rows)
 }
-
-// together is how many prompts are answered between two reports of progress.
-const together = 128
 
 // split is the chosen examples of a split.
 type split struct {
@@ -98,37 +131,37 @@ func (p *split) choose(all []artifacts.Example, limit int, m *weights.Model) err
 	return nil
 }
 
-// answer generates responses to the examples from first up to last, and scores their references.
-func (p *split) answer(ctx context.Context, m *weights.Model, first, last int) ([]artifacts.SampleRow, error) {
-	prompts := make([][]int32, last-first)
-	for i := range prompts {
-		prompts[i] = p.encoded[first+i].Prompt
+// answer generates responses to the examples, and scores their references.
+func (p *split) answer(ctx context.Context, m *weights.Model, how lm.Generation) ([]artifacts.SampleRow, error) {
+	problems := make([]lm.Problem, len(p.examples))
+	for i, e := range p.examples {
+		problems[i] = lm.Problem{Prompt: p.encoded[i].Prompt, Name: fmt.Sprintf("%s %d", p.name, p.numbers[i]), Stops: []string{e.Stop}}
 	}
-	said := make([][]byte, len(prompts))
-	stop := func(i int, generated []int32) bool {
-		said[i] = append(said[i], m.Vocabulary.Bytes(uint32(generated[len(generated)-1]))...)
-		s := p.examples[first+i].Stop
-		return s != "" && bytes.Contains(said[i], []byte(s))
-	}
-	generated, err := m.Net.Generate(ctx, prompts, m.Net.Context(), stop)
+	generated, err := m.Net.Generate(ctx, problems, how)
 	if err != nil {
 		return nil, err
 	}
-	references, err := referenceLogs(m.Net, p.encoded[first:last])
+	references, err := referenceLogs(m.Net, p.encoded)
 	if err != nil {
 		return nil, pipeline.Errorf(p.name, "%s", err)
 	}
-	rows := make([]artifacts.SampleRow, len(prompts))
-	for i, g := range generated {
-		e := p.examples[first+i]
-		response := strings.ToValidUTF8(string(said[i]), "\uFFFD")
-		extracted := artifacts.ExtractAnswer(e.Extract, response, e.Stop)
-		rows[i] = artifacts.SampleRow{
-			Split: p.name, Example: p.numbers[first+i],
-			Prompt: e.Prompt, Reference: e.Response, Answer: e.Answer,
-			Response: response, Extracted: extracted, Correct: extracted == e.Answer,
-			LogProbability: g.LogProbability, Tokens: int64(len(g.Tokens)),
-			ReferenceLogProbability: references[i], ReferenceTokens: int64(len(p.encoded[first+i].Response)),
+	var rows []artifacts.SampleRow
+	for i, e := range p.examples {
+		for j, g := range generated[i] {
+			greedy := how.Greedy && j == 0
+			sample := j
+			if !how.Greedy {
+				sample++
+			}
+			response := strings.ToValidUTF8(string(g.Text), "\uFFFD")
+			extracted := artifacts.ExtractAnswer(e.Extract, response, e.Stop)
+			rows = append(rows, artifacts.SampleRow{
+				Split: p.name, Example: p.numbers[i], Sample: int64(sample), Greedy: greedy,
+				Prompt: e.Prompt, Reference: e.Response, Answer: e.Answer,
+				Response: response, Stopped: g.Stopped, Extracted: extracted, Correct: extracted == e.Answer,
+				LogProbability: g.LogProbability, Tokens: int64(len(g.Tokens)),
+				ReferenceLogProbability: references[i], ReferenceTokens: int64(len(p.encoded[i].Response)),
+			})
 		}
 	}
 	return rows, nil

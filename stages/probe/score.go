@@ -14,7 +14,7 @@ const (
 	metricResponseLoss = "response_loss"
 )
 
-// Score sums up samples, by split and number of shots:
+// Score sums up the greedy samples, by split and number of shots:
 //
 //	accuracy       share of examples whose greedy answer is right
 //	response_loss  −Σ ln p(reference response | prompt) / Σ tokens of the references, nats a token
@@ -45,6 +45,10 @@ func (s *Score) run(t *pipeline.Task, path string) error {
 	}
 	if len(samples) == 0 {
 		return pipeline.Errorf("samples", "holds no samples")
+	}
+	samples = slices.DeleteFunc(samples, func(x artifacts.SampleRow) bool { return !x.Greedy })
+	if len(samples) == 0 {
+		return pipeline.Errorf("samples", "holds no greedy samples, which accuracy and response_loss are of: sample with greedy = true")
 	}
 	return artifacts.WriteRows(path, s.rows(samples))
 }

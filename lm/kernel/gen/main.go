@@ -19,6 +19,7 @@ var files = []struct {
 }{
 	{"product", products},
 	{"vector", vectors},
+	{"decode", decodes},
 }
 
 func main() {
