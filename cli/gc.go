@@ -166,7 +166,7 @@ func (c *command) collected(found *pipeline.Collected, o pipeline.Collection) er
 		}
 	}
 	if n := len(found.Kept); n > 0 {
-		fmt.Fprintf(w, "  %d\t%s\tkept for longer trainings of the same past\n", n, bytes(states))
+		fmt.Fprintf(w, "  %d\t%s\tstates kept for stages with the same past\n", n, bytes(states))
 	}
 	return w.Flush()
 }
