@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -125,7 +127,7 @@ func TestStop(t *testing.T) {
 			if c.code == 1 { // a killed attempt lies in work/ until its stage runs again
 				left, err := filepath.Glob(filepath.Join(dir, ".anneal", "work", "*", "*", "*"))
 				for _, path := range left {
-					if err != nil || filepath.Base(path) != "log" {
+					if name := filepath.Base(path); err != nil || name != "log" && name != "snapshots" {
 						t.Errorf("left %s", path)
 					}
 				}
@@ -134,23 +136,46 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestInterruptedTraining: a training that was interrupted in the middle and run again leaves what one leaves that was not.
+// TestInterruptedTraining: a training that was killed at any moment or told to stop, twenty times, leaves what one leaves that was left alone.
 func TestInterruptedTraining(t *testing.T) {
-	dir := t.TempDir()
-	for steps := 3000; ; steps *= 4 { // until it takes long enough to be interrupted
-		s := study{t, dir, strings.Replace(longTraining, "1000000", strconv.Itoa(steps), 1)}
-		if code, _, _ := s.stop(os.Interrupt); code == 0 {
-			continue
+	whole := study{t, t.TempDir(), strings.Replace(longTraining, "1000000", "3000", 1)}
+	whole.run("run")
+	s := study{t, t.TempDir(), strings.Replace(whole.text, "tokens  =", "snapshot_every = \"0s\"\n    tokens  =", 1)}
+	random := rand.New(rand.NewPCG(1, 1))
+	for kills, step := 0, 0; kills < 20; kills++ {
+		signal := os.Kill
+		if kills%5 == 4 {
+			signal = os.Interrupt
 		}
-		s.run("run", "--json")
-		interrupted := s.run("ls", "--json")
-		fresh := study{t, t.TempDir(), s.text}
-		fresh.run("run", "--json")
-		if whole := fresh.run("ls", "--json"); whole != interrupted {
-			t.Errorf("interrupted and run again:\n%s\nnot interrupted:\n%s", interrupted, whole)
+		code, lines, _ := s.stopAfter(time.Duration(random.Int64N(50e6)), signal)
+		if code == 0 {
+			t.Fatalf("over after %d kills", kills)
 		}
-		return
+		events := strings.Join(lines, "\n")
+		if resumed := strings.Contains(events, `"addr":"pretrain.base","action":"resume"`); resumed != (step > 0) {
+			t.Errorf("with a snapshot of step %d:\n%s", step, events)
+		}
+		before := step
+		if step = s.snapshot(); step < before {
+			t.Errorf("the snapshot of step %d was followed by that of step %d", before, step)
+		}
 	}
+	s.text = whole.text
+	s.run("run")
+	if disturbed, want := s.run("ls", "--json"), whole.run("ls", "--json"); disturbed != want {
+		t.Errorf("disturbed:\n%s\nleft alone:\n%s", disturbed, want)
+	}
+}
+
+// snapshot is the step of the newest one in the store.
+func (s study) snapshot() (step int) {
+	paths, _ := filepath.Glob(filepath.Join(s.dir, ".anneal", "work", "*", "*", "snapshots", "*"))
+	for _, path := range paths {
+		if n, err := strconv.Atoi(filepath.Base(path)); err == nil {
+			step = max(step, n)
+		}
+	}
+	return step
 }
 
 // TestUnkeyedAttributes: whatever stays out of keys, tagged key:"-", leaves the bytes as they are when it is set.
@@ -281,6 +306,12 @@ func (s study) run(args ...string) string {
 // stop runs the pipeline and sends it a signal once its training is under way.
 func (s study) stop(signal os.Signal) (code int, lines []string, notes string) {
 	s.t.Helper()
+	return s.stopAfter(0, signal)
+}
+
+// stopAfter is stop some time into the training.
+func (s study) stopAfter(wait time.Duration, signal os.Signal) (code int, lines []string, notes string) {
+	s.t.Helper()
 	run := s.command("run", "--json")
 	var stderr strings.Builder
 	run.Stderr = &stderr
@@ -295,7 +326,7 @@ func (s study) stop(signal os.Signal) (code int, lines []string, notes string) {
 	for all := bufio.NewScanner(out); all.Scan(); {
 		lines = append(lines, all.Text())
 		if !sent && strings.Contains(all.Text(), `"addr":"pretrain.base","action":"progress"`) {
-			run.Process.Signal(signal)
+			time.AfterFunc(wait, func() { run.Process.Signal(signal) })
 			sent = true // a second one would end the program at once
 		}
 	}
