@@ -57,7 +57,7 @@ func normGradientAVX2(dx []float32, dy []float32, x []float32, gain []float32, r
 //go:noescape
 func gainSumsAVX2(sum []float64, dy *float32, x *float32, rstd []float32, width int)
 
-// rotateAVX2 turns the heads of the row x, which is not empty: see Rotate. direction is -1 to turn back: the products with the negated sine are the negated products.
+// rotateAVX2 turns the heads of the row x, which is not empty, by one position. direction, 1 or -1 to turn back, is the sign of the sine.
 //
 //go:noescape
 func rotateAVX2(x []float32, cos []float32, sin []float32, direction float32)
@@ -137,7 +137,7 @@ func normGradientAVX512(dx []float32, dy []float32, x []float32, gain []float32,
 //go:noescape
 func gainSumsAVX512(sum []float64, dy *float32, x *float32, rstd []float32, width int)
 
-// rotateAVX512 turns the heads of the row x, which is not empty: see Rotate. direction is -1 to turn back: the products with the negated sine are the negated products.
+// rotateAVX512 turns the heads of the row x, which is not empty, by one position. direction, 1 or -1 to turn back, is the sign of the sine.
 //
 //go:noescape
 func rotateAVX512(x []float32, cos []float32, sin []float32, direction float32)

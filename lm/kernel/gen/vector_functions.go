@@ -181,7 +181,7 @@ func (v *vector) gainSums() {
 
 func (v *vector) rotation() {
 	v.begin("rotate", "func(x, cos, sin []float32, direction float32)",
-		"turns the heads of the row x, which is not empty: see Rotate. direction is -1 to turn back: the products with the negated sine are the negated products.")
+		"turns the heads of the row x, which is not empty, by one position. direction, 1 or -1 to turn back, is the sign of the sine.")
 	first, left, cos, sin, half := v.slice("x"), v.length("x"), v.slice("cos"), v.slice("sin"), v.length("cos")
 	direction, second := v.scalar("direction"), v.GP64()
 	v.Label("heads")
@@ -231,7 +231,8 @@ func (v *vector) adamw() {
 	for i := range field {
 		field[i] = v.broadcast(Mem{Base: c, Disp: 4 * i})
 	}
-	rate, decay, beta1, beta2, rest1, rest2, unbias1, unbias2, eps, scale := field[0], field[1], field[2], field[3], field[4], field[5], field[6], field[7], field[8], field[9]
+	rate, decay, beta1, beta2, rest1, rest2 := field[0], field[1], field[2], field[3], field[4], field[5]
+	unbias1, unbias2, eps, scale := field[6], field[7], field[8], field[9]
 	v.rowInParts(n, func(t turn) {
 		d := t.mul(t.from(g), scale)
 		q := t.flush(t.add(t.mul(t.from(second), beta2), t.mul(t.mul(d, d), rest2)))
