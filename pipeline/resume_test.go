@@ -278,6 +278,39 @@ func TestContinue(t *testing.T) {
 	}
 }
 
+// TestCostOfSteps: what a step of the work took is what the steps to come are expected to take, and no others count.
+func TestCostOfSteps(t *testing.T) {
+	s := pipelinetest.New(t, marches, nil)
+	s.Run(1, blockOf(40, ""))
+	for _, r := range s.Store.Results() {
+		if r.Made.Steps != 40 || r.Made.Trajectory.IsZero() {
+			t.Errorf("a march of 40 steps was made by %+v", r.Made)
+		}
+		r.Made.Seconds = 80
+		if err := s.Store.PutResult(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for block, want := range map[string]float64{
+		blockOf(60, ""):                                    40,      // goes on from the step 40
+		blockOf(60, "seed = 1"):                            120,     // starts from nothing
+		blockOf(40, "save = [10, 20]"):                     40,      // from step 20 on it jumps
+		blockOf(60, "") + "march \"n\" {\n  steps = 50\n}": 20 + 20, // the one goes on from where the other was
+	} {
+		g, err := s.Load(block)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps := g.Plan(s.Store)
+		if err := g.Forecast(s.Store, steps, nil); err != nil {
+			t.Fatal(err)
+		}
+		if c := g.Cost(s.Store, steps, 1); c.Seconds != want {
+			t.Errorf("%s is to take %g s, want %g s", block, c.Seconds, want)
+		}
+	}
+}
+
 // TestTurns: of stages on one trajectory that are due, the one that shares least goes first, and no step that they share is
 // taken twice; others keep the cores busy meanwhile. It is the same on one core, and where the first fails.
 func TestTurns(t *testing.T) {

@@ -45,9 +45,11 @@ func (s *Store) Attempt(key Digest) (*Attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	if one, ok := s.newest(key, true); ok {
-		if err := a.adopt(one); err != nil {
-			return nil, err
+	if len(earlier) > 0 {
+		if one, ok := s.newest(key, true); ok {
+			if err := a.adopt(one); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for _, e := range earlier {

@@ -19,11 +19,13 @@ var full = &Result{
 		"weights": {Digest{2}, 1 << 40, "weights of two", true},
 	},
 	Made: Made{
-		Inputs:   map[string]Digest{"tokens": {3}},
-		Seconds:  0.1,
-		Log:      &Blob{Digest{4}, 3, "log", false},
-		Tools:    map[string]string{"go": "go1.26 é"},
-		Accepted: &Accepted{Digest{5}, "only its log differs", time.Unix(1, 5).UTC()},
+		Inputs:     map[string]Digest{"tokens": {3}},
+		Seconds:    0.1,
+		Steps:      400,
+		Log:        &Blob{Digest{4}, 3, "log", false},
+		Tools:      map[string]string{"go": "go1.26 é"},
+		Trajectory: Digest{6},
+		Accepted:   &Accepted{Digest{5}, "only its log differs", time.Unix(1, 5).UTC()},
 	},
 }
 

@@ -238,7 +238,11 @@ func (s *Store) setAside(path string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	return os.Rename(path, filepath.Join(dir, filepath.Base(path)))
+	name := filepath.Base(path)
+	if _, err := ParseDigest(name); err != nil { // a kept state is named by its step alone
+		name = filepath.Base(filepath.Dir(path)) + "-" + name
+	}
+	return os.Rename(path, filepath.Join(dir, name))
 }
 
 // Stage checks the bytes of b and puts them at path, which must not exist: a read-only file, or a folder of them. The
