@@ -3,10 +3,12 @@
 package bench
 
 import (
-	"fmt"
+	"errors"
+	"flag"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 
 	"anneal/cli"
 	"anneal/lm"
@@ -27,15 +29,47 @@ var sizes = []size{
 	{"mid", 4096, 384, 6, 6, 1024, 256, 8},
 }
 
-const sizeUsage = "the `tiny|small|mid` model"
+// sizeFlag defines --size.
+func sizeFlag(flags *flag.FlagSet) *size {
+	s := sizes[1]
+	flags.Var(&s, "size", "the `tiny|small|mid` model")
+	return &s
+}
 
-func findSize(name string) (size, error) {
+// Set implements flag.Value.
+func (s *size) Set(name string) error {
 	i := slices.IndexFunc(sizes, func(s size) bool { return s.name == name })
 	if i < 0 {
-		return size{}, fmt.Errorf("there is no size %q; there are tiny, small and mid", name)
+		return errors.New("there are tiny, small and mid")
 	}
-	return sizes[i], nil
+	*s = sizes[i]
+	return nil
 }
+
+// String implements flag.Value.
+func (s *size) String() string { return s.name }
+
+// count is a flag that takes a number above 0.
+type count int
+
+// countFlag defines such a flag.
+func countFlag(flags *flag.FlagSet, name string, value count, usage string) *count {
+	flags.Var(&value, name, usage)
+	return &value
+}
+
+// Set implements flag.Value.
+func (c *count) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return errors.New("it takes a whole number above 0")
+	}
+	*c = count(n)
+	return nil
+}
+
+// String implements flag.Value.
+func (c *count) String() string { return strconv.Itoa(int(*c)) }
 
 func (s size) model() lm.Model {
 	m := lm.DefaultModel()

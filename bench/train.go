@@ -29,22 +29,22 @@ than models, and tokens a second are those of all models over the time of the wh
 
 With --profile, the milliseconds of CPU time that a step spends by kernel, and by part of the step.`,
 	Measure: func(flags *flag.FlagSet) func(context.Context, func(any)) error {
-		var t training
-		flags.StringVar(&t.size, "size", "small", sizeUsage)
-		flags.IntVar(&t.cores, "cores", 1, "train on `N` cores")
-		flags.Float64Var(&t.seconds, "seconds", 5, "measure for so many `SECONDS`")
-		flags.IntVar(&t.models, "models", 1, "train `M` models, as many at once as there are cores")
-		flags.BoolVar(&t.profile, "profile", false, "show where the time goes")
+		t := training{
+			size: sizeFlag(flags), cores: countFlag(flags, "cores", 1, "train on `N` cores"),
+			models:  countFlag(flags, "models", 1, "train `M` models, as many at once as there are cores"),
+			seconds: flags.Float64("seconds", 5, "measure for so many `SECONDS`, a step at least"),
+			profile: flags.Bool("profile", false, "show where the time goes"),
+		}
 		return t.run
 	},
 }
 
 // training is a measurement of trainings.
 type training struct {
-	size          string
-	cores, models int
-	seconds       float64
-	profile       bool
+	size          *size
+	cores, models *count
+	seconds       *float64
+	profile       *bool
 }
 
 // trainRow is its result.
@@ -62,17 +62,10 @@ type trainRow struct {
 const warmup = 2
 
 func (t *training) run(ctx context.Context, row func(any)) error {
-	s, err := findSize(t.size)
-	if err != nil {
-		return err
-	}
-	if t.cores < 1 || t.models < 1 || !(t.seconds > 0) {
-		return errors.New("--cores, --models and --seconds must be above 0")
-	}
-	at := min(t.models, t.cores) // models that train at once
-	models := make([]*model, t.models)
+	s, models, at := *t.size, make([]*model, *t.models), int(min(*t.models, *t.cores)) // at once
 	var running atomic.Int32
-	cores := func() int { return t.cores / max(1, int(running.Load())) }
+	cores := func() int { return int(*t.cores) / max(1, int(running.Load())) }
+	var err error
 	for i := range models {
 		if models[i], err = newModel(s, s.ids(), lm.DefaultAdamW(), cores); err != nil {
 			return err
@@ -82,7 +75,7 @@ func (t *training) run(ctx context.Context, row func(any)) error {
 		}
 	}
 	var profiler profiler
-	if t.profile {
+	if *t.profile {
 		if err := profiler.start(); err != nil {
 			return err
 		}
@@ -90,7 +83,7 @@ func (t *training) run(ctx context.Context, row func(any)) error {
 	start, cpu := time.Now(), cpuTime()
 	err = t.train(ctx, models, at, &running)
 	seconds, cpuSeconds := time.Since(start).Seconds(), (cpuTime() - cpu).Seconds()
-	if t.profile {
+	if *t.profile {
 		profiler.stop()
 	}
 	if err != nil {
@@ -101,15 +94,15 @@ func (t *training) run(ctx context.Context, row func(any)) error {
 		steps += len(m.steps)
 	}
 	perStep := float64(s.batch * s.context)
-	r := trainRow{Size: s.name, Cores: t.cores, Models: t.models, Parameters: s.model().ParameterCount(s.vocab)}
+	r := trainRow{Size: s.name, Cores: int(*t.cores), Models: len(models), Parameters: s.model().ParameterCount(s.vocab)}
 	speed := float64(steps) * perStep / seconds
-	if t.models == 1 {
+	if len(models) == 1 {
 		speed = perStep / median(models[0].steps)
 	}
 	r.TokensPerSecond, r.TokensPerCPUSecond = round(speed, 0), round(float64(steps)*perStep/cpuSeconds, 0)
 	r.GFLOPS = round(speed*s.operations()/1e9, 1)
 	row(r)
-	if t.profile {
+	if *t.profile {
 		return profiler.rows(steps, row)
 	}
 	return nil
@@ -169,7 +162,7 @@ func (m *model) step(int, float64) error {
 
 // train trains so many models at once, each as long as lets all of them end in time.
 func (t *training) train(ctx context.Context, models []*model, at int, running *atomic.Int32) error {
-	each := time.Duration(t.seconds * float64(at) / float64(t.models) * float64(time.Second))
+	each := time.Duration(*t.seconds * float64(at) / float64(len(models)) * float64(time.Second))
 	slots := make(chan struct{}, at)
 	failures := make([]error, len(models))
 	var done sync.WaitGroup
