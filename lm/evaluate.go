@@ -47,51 +47,72 @@ func (b *Batch) segments(s []segment) []segment {
 
 // Loss returns the sum of the negative log-likelihoods of the targets, in nats, and their number.
 func (n *Net) Loss(b *Batch) (sum float64, targets int) {
-	n.evaluate(b)
-	for _, v := range n.work.loss[:len(b.Tokens)] {
-		sum += v
-	}
-	return sum, b.count()
+	n.prepare()
+	return n.loss(b), b.count()
 }
 
 // MeanLoss returns the mean negative log-likelihood of all targets, in nats a target; NaN if there are none.
 func (n *Net) MeanLoss(batches []Batch) float64 {
+	n.prepare()
 	var sum float64
 	targets := 0
 	for i := range batches {
-		s, c := n.Loss(&batches[i])
-		sum, targets = sum+s, targets+c
+		sum, targets = sum+n.loss(&batches[i]), targets+batches[i].count()
 	}
 	return sum / float64(targets)
 }
 
+func (n *Net) loss(b *Batch) (sum float64) {
+	n.evaluate(b, func(losses []float64) {
+		for _, v := range losses {
+			sum += v
+		}
+	})
+	return sum
+}
+
 // LogProbabilities returns the log-probability, in nats, of each position's target, 0 where there is none.
 func (n *Net) LogProbabilities(b *Batch) []float64 {
-	n.evaluate(b)
-	out := make([]float64, len(b.Tokens))
-	for i, v := range n.work.loss[:len(b.Tokens)] {
-		out[i] = 0 - v
-	}
+	n.prepare()
+	out := make([]float64, 0, len(b.Tokens))
+	n.evaluate(b, func(losses []float64) {
+		for _, v := range losses {
+			out = append(out, 0-v)
+		}
+	})
 	return out
 }
 
-// evaluate leaves the losses in work.loss.
-func (n *Net) evaluate(b *Batch) {
+// prepare is called before a forward pass that is no part of a training.
+func (n *Net) prepare() {
 	n.workers.Resize()
-	n.reserve(len(b.Tokens), false)
 	n.pack(false)
-	n.forward(b.Tokens, b.segments(nil), nil, nil)
-	n.losses(b.Targets, nil, 0, 0)
 }
 
-// hiddenRows is the number of tokens that Hidden runs at once, if no sequence is longer.
+// evaluate calls visit with the losses of all positions, some sequences at a time: no more than fit where a training has its workspace.
+func (n *Net) evaluate(b *Batch, visit func(losses []float64)) {
+	rows := hiddenRows
+	if n.work.training {
+		rows = min(rows, n.work.rows)
+	}
+	micro := max(1, rows/max(1, b.Length))
+	for from := 0; from < b.Sequences; from += micro {
+		m := b.sequences(from, min(b.Sequences, from+micro))
+		n.reserve(len(m.Tokens), false)
+		n.work.segments = m.segments(n.work.segments)
+		n.forward(m.Tokens, n.work.segments, nil, nil)
+		n.losses(m.Targets, nil, 0, 0)
+		visit(n.work.loss[:len(m.Tokens)])
+	}
+}
+
+// hiddenRows is the number of tokens that run at once where no gradient is asked for, if no sequence is longer.
 const hiddenRows = 2048
 
 // Hidden calls visit with the residual stream of every sequence: layer 0 is the embeddings, layer l what layer l of the net leaves, up to
 // Layers (before the final norm). states (tokens,width) is only valid during the call.
 func (n *Net) Hidden(sequences [][]int32, visit func(sequence, layer int, states []float32)) {
-	n.workers.Resize()
-	n.pack(false)
+	n.prepare()
 	for first := 0; first < len(sequences); {
 		var tokens []int32
 		var segments []segment

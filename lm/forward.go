@@ -12,6 +12,7 @@ type pass struct {
 	cache           *cache
 	layer           int
 	first, last     int        // the rows that are worked on: all of them, or a block of logits
+	chunk           int        // how many an item takes
 	gradients       *gradients // nil: losses alone
 	scale, z        float32
 }
@@ -28,8 +29,8 @@ type jobs struct {
 func newJobs(n *Net) jobs {
 	rows := func(f func(s *kernel.Scratch, from, to int)) job {
 		return func(s *kernel.Scratch, item int) {
-			from := n.pass.first + item*chunk
-			f(s, from, min(n.pass.last, from+chunk))
+			from := n.pass.first + item*n.pass.chunk
+			f(s, from, min(n.pass.last, from+n.pass.chunk))
 		}
 	}
 	return jobs{
@@ -40,7 +41,11 @@ func newJobs(n *Net) jobs {
 }
 
 // eachChunk runs a job over chunks of the rows of the pass.
-func (n *Net) eachChunk(j job) { n.workers.Each(kernel.Chunks(n.pass.last-n.pass.first, chunk), j) }
+func (n *Net) eachChunk(j job) {
+	rows := n.pass.last - n.pass.first
+	n.pass.chunk = n.chunk(rows)
+	n.workers.Each(kernel.Chunks(rows, n.pass.chunk), j)
+}
 
 // eachGroup runs a job over the segments' groups of heads.
 func (n *Net) eachGroup(j job) { n.workers.Each(len(n.pass.segments)*n.model.Groups(), j) }

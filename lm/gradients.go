@@ -66,18 +66,27 @@ type task struct {
 	gain       []float64
 }
 
-// The size of a piece of a product over tokens: small enough that the cores share a layer evenly.
+// The size of a piece of a product over tokens: small enough that the cores share a layer evenly. Pieces of a matrix are about equal, of whole
+// tiles.
 const (
-	taskRows    = 120
+	taskRows    = 384
 	taskColumns = 128
+	taskUnit    = 16
 )
 
 func (g *gradients) product(dw, x []float32, in int, dy []float32, out int) {
-	for r := 0; r < in; r += taskRows {
-		for c := 0; c < out; c += taskColumns {
-			g.tasks = append(g.tasks, task{x: x, dy: dy, dw: dw, in: in, out: out, rows: [2]int{r, min(in, r+taskRows)}, cols: [2]int{c, min(out, c+taskColumns)}})
+	height, width := even(in, taskRows), even(out, taskColumns)
+	for r := 0; r < in; r += height {
+		for c := 0; c < out; c += width {
+			g.tasks = append(g.tasks, task{x: x, dy: dy, dw: dw, in: in, out: out, rows: [2]int{r, min(in, r+height)}, cols: [2]int{c, min(out, c+width)}})
 		}
 	}
+}
+
+// even returns the size of the pieces of n elements that are as few as pieces of at most limit, as even as multiples of taskUnit allow.
+func even(n, limit int) int {
+	pieces := kernel.Chunks(n, limit)
+	return kernel.Chunks(kernel.Chunks(n, pieces), taskUnit) * taskUnit
 }
 
 func (g *gradients) norm(gain []float64, a *norm, dy []float32) {
@@ -106,8 +115,8 @@ func (n *Net) task(s *kernel.Scratch, item int) {
 }
 
 // accumulate adds to g the gradient of a batch's loss, and returns the sum of the losses of its targets, in their order. The gradient is that of
-// the mean over so many targets, those of all batches of the step. The batch is computed in micro-batches of micro sequences (0: all of
-// them), which changes no bit: every sum goes on where the micro-batch before left it.
+// the mean over so many targets, those of all batches of the step, of loss + z·(ln Σ e^logit)². The batch is computed in micro-batches of micro
+// sequences (0: all of them), which changes no bit: every sum goes on where the micro-batch before left it.
 func (n *Net) accumulate(g *gradients, b *Batch, micro, targets int, z float64) (loss float64) {
 	if micro == 0 {
 		micro = b.Sequences

@@ -1,10 +1,25 @@
 package lm
 
-// chunk is the number of rows an item of work takes: whole tiles, and few enough that what passes between two kernels stays in the cache.
-const chunk = 96
+import "anneal/lm/kernel"
 
-// logitFloats bounds the block of logits that is kept at once.
-const logitFloats = 1 << 20
+// The rows that an item of work takes: whole tiles, at least two items a worker, and few enough that what passes between two kernels stays in
+// the cache.
+const (
+	leastChunk = 24
+	mostChunk  = 96
+)
+
+// chunk returns the number of rows of an item of work over so many of them.
+func (n *Net) chunk(rows int) int {
+	return min(mostChunk, leastChunk*max(1, kernel.Chunks(rows, 2*n.workers.Size()*leastChunk)))
+}
+
+// A block of logits has about so many numbers, or so many rows if that is more: items for all cores, each with rows enough to be worth a pass
+// over the output matrix.
+const (
+	logitFloats = 1 << 20
+	leastLogits = 4 * mostChunk
+)
 
 // workspace holds the activations of the rows (tokens) of one micro-batch.
 type workspace struct {
@@ -117,7 +132,7 @@ func (n *Net) reserve(rows int, training bool) {
 }
 
 // logitRows is the number of rows in a block of logits.
-func (n *Net) logitRows() int { return max(chunk, logitFloats/n.vocab/chunk*chunk) }
+func (n *Net) logitRows() int { return leastLogits * max(1, logitFloats/n.vocab/leastLogits) }
 
 func (w *workspace) layer(l int) *activations { return &w.layers[l%len(w.layers)] }
 

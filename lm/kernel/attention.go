@@ -14,25 +14,30 @@ type attentionScratch struct {
 	keys, values, scores, gradients []float32
 }
 
-// Forward computes the heads of one group for count queries, the positions from start on:
+// ForwardSequence computes the heads of one group for a sequence of count tokens, which may be 0:
 //
 //	out = softmax(scale·q·kᵀ)·v over the keys up to each query's own position
 //
-// q and out (count,heads·dim) are whole rows; keys (dim,at least start+count) is the group's keys transposed, ldk apart; v starts at the
-// group's first value, ldv apart. stats (count,heads,2), which may be nil, keeps the maximum and the inverse sum of each row for Backward.
-// A result does not depend on the block it is computed in: masked probabilities are +0, adding their products changes at most the sign of a
-// zero, and a zero is stored as +0.
-func (a *Attention) Forward(s *Scratch, group, start, count int, q, keys []float32, ldk int, v []float32, ldv int, out, stats []float32) {
-	width, per := a.Heads*a.Dim, a.Heads/a.Groups
+// q and out (count,heads·dim), k and v (count,groups·dim) are whole rows. stats (count,heads,2), which may be nil, keeps the maximum and the
+// inverse sum of each row for BackwardSequence. A result does not depend on the block it is computed in: masked probabilities are +0, adding
+// their products changes at most the sign of a zero, and a zero is stored as +0.
+func (a *Attention) ForwardSequence(s *Scratch, group, count int, q, k, v, out, stats []float32) {
+	width, shared, per := a.Heads*a.Dim, a.Groups*a.Dim, a.Heads/a.Groups
+	if count == 0 {
+		return
+	}
+	k, v = k[group*a.Dim:], v[group*a.Dim:]
+	s.row.keys = grow(s.row.keys, a.Dim*count)
+	Transpose(s.row.keys, count, k, shared, count, a.Dim)
 	for h := group * per; h < (group+1)*per; h++ {
 		for from := 0; from < count; from += attentionRows {
 			rows := min(attentionRows, count-from)
-			visible := start + from + rows
+			visible, at := from+rows, from*width+h*a.Dim
 			s.row.scores = grow(s.row.scores, rows*visible)
-			p, at := s.row.scores, from*width+h*a.Dim
-			s.Product(NN, rows, visible, a.Dim, q[at:], width, keys, ldk, p, visible, false)
+			p := s.row.scores
+			s.Product(NN, rows, visible, a.Dim, q[at:], width, s.row.keys, count, p, visible, false)
 			for i := range rows {
-				row, own := p[i*visible:][:visible], start+from+i+1
+				row, own := p[i*visible:][:visible], from+i+1
 				peak, inverse := softmaxRow(row[:own], a.Scale)
 				clear(row[own:])
 				if stats != nil {
@@ -40,7 +45,7 @@ func (a *Attention) Forward(s *Scratch, group, start, count int, q, keys []float
 					stats[n], stats[n+1] = peak, inverse
 				}
 			}
-			s.Product(NN, rows, a.Dim, visible, p, visible, v, ldv, out[at:], width, false)
+			s.Product(NN, rows, a.Dim, visible, p, visible, v, shared, out[at:], width, false)
 			for i := range rows {
 				row := out[at+i*width:][:a.Dim]
 				for j := range row {
@@ -49,17 +54,6 @@ func (a *Attention) Forward(s *Scratch, group, start, count int, q, keys []float
 			}
 		}
 	}
-}
-
-// ForwardSequence is Forward for a whole sequence of count tokens, which may be 0, with keys k (count,groups·dim) as they are.
-func (a *Attention) ForwardSequence(s *Scratch, group, count int, q, k, v, out, stats []float32) {
-	if count == 0 {
-		return
-	}
-	shared := a.Groups * a.Dim
-	s.row.keys = grow(s.row.keys, a.Dim*count)
-	Transpose(s.row.keys, count, k[group*a.Dim:], shared, count, a.Dim)
-	a.Forward(s, group, 0, count, q, s.row.keys, count, v[group*a.Dim:], shared, out, stats)
 }
 
 // BackwardSequence computes the gradients dq (count,heads·dim), dk and dv (count,groups·dim) of one group's heads from that of the output,
