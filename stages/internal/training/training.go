@@ -167,7 +167,7 @@ func (r *run) end(diverged *lm.DivergedError) error {
 	row.DivergedAt = new(int64(diverged.Step))
 	r.add(row)
 	fmt.Fprintln(r.task.Log, diverged)
-	r.task.Progress(r.at(), r.Steps, map[string]float64{"diverged_at": float64(diverged.Step)})
+	r.task.Progress(r.at(), r.at(), map[string]float64{"diverged_at": float64(diverged.Step)}) // there is no more to come
 	if r.weights.Has(row.Step) {
 		return nil
 	}
