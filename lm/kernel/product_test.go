@@ -301,16 +301,20 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// What training of small models computes: products with packed weights for a chunk of rows, the parts of attention, and gradients of weights.
 func BenchmarkProduct(b *testing.B) {
+	const packed = TN + 1
 	for _, c := range []struct {
 		op      Op
 		m, n, k int
 	}{
 		{NN, 1024, 1024, 1024}, {NT, 1024, 1024, 1024}, {TN, 1024, 1024, 1024},
-		{NN, 96, 64, 64}, {NN, 96, 176, 64}, {NN, 96, 64, 176}, {NN, 48, 64, 32}, {NN, 48, 32, 64}, {TN, 64, 32, 48},
-		{TN, 64, 64, 2048}, {TN, 64, 176, 2048}, {TN, 176, 64, 2048}, {TN, 64, 256, 2048}, {NN, 1, 64, 64},
+		{packed, 96, 64, 64}, {packed, 96, 176, 64}, {packed, 96, 64, 176}, {packed, 96, 512, 64}, {packed, 96, 128, 128}, {packed, 96, 352, 128},
+		{packed, 96, 128, 352}, {packed, 96, 128, 2048}, {packed, 96, 384, 384}, {packed, 96, 1024, 384}, {packed, 96, 384, 1024}, {packed, 96, 4096, 384},
+		{NN, 48, 64, 32}, {NN, 48, 32, 64}, {TN, 64, 32, 48}, {NN, 48, 240, 64}, {NN, 48, 64, 240}, {TN, 240, 64, 48},
+		{TN, 64, 64, 2048}, {TN, 64, 176, 2048}, {TN, 120, 128, 2048}, {NN, 1, 64, 64},
 	} {
-		b.Run(fmt.Sprint([]string{"NN", "NT", "TN"}[c.op], c.m, "x", c.n, "x", c.k), func(b *testing.B) {
+		b.Run(fmt.Sprint([]string{"NN", "NT", "TN", "Packed"}[c.op], c.m, "x", c.n, "x", c.k), func(b *testing.B) {
 			r := rand.New(rand.NewPCG(1, 2))
 			x, y, z := random(r, c.m*c.k), random(r, c.k*c.n), make([]float32, c.m*c.n)
 			lda, ldb := c.k, c.n
@@ -321,8 +325,14 @@ func BenchmarkProduct(b *testing.B) {
 				ldb = c.k
 			}
 			var s Scratch
+			var p Panels
+			p.Pack(false, c.k, c.n, y, c.n)
 			for b.Loop() {
-				s.Product(c.op, c.m, c.n, c.k, x, lda, y, ldb, z, c.n, false)
+				if c.op == packed {
+					p.Product(c.m, x, lda, z, c.n, false)
+				} else {
+					s.Product(c.op, c.m, c.n, c.k, x, lda, y, ldb, z, c.n, false)
+				}
 			}
 			b.ReportMetric(float64(2*c.m*c.n*c.k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 		})

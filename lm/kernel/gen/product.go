@@ -27,9 +27,6 @@ var (
 // panelCols is the number of columns of a packed panel of b.
 const panelCols = 16
 
-// ahead is how many rows of a panel are asked for in advance, beyond the end of a page where the processor itself does not look.
-const ahead = 24
-
 // products emits the tiles of the matrix product, and the copies that pack its operands.
 func products(c *Context) {
 	ones := masks(c)
@@ -172,7 +169,7 @@ func (w *tiling) tile(rows, vectors int, name func(string) string) {
 	w.MOVQ(w.parameter("k"), k)
 	step := func() {
 		b := []reg.VecVirtual{w.vector(), w.vector()}[:vectors]
-		w.PREFETCHT0(Mem{Base: w.b, Disp: 4 * panelCols * ahead})
+		w.PREFETCHT0(Mem{Base: w.b, Index: w.bStep, Scale: 8}) // also beyond the end of a page, where the processor does not look itself
 		w.VMOVUPS(Mem{Base: w.b}, b[0])
 		if vectors == 2 {
 			w.VMOVUPS(next, b[1])
