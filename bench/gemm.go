@@ -103,21 +103,23 @@ func (s shape) measure() float64 {
 	return best(operations, func() { scratch.Product(s.op, s.m, s.n, s.k, a, lda, b, ldb, c, s.n, false) })
 }
 
-// best returns the GFLOP/s of a function of so many operations, by CPU time.
+// best returns the GFLOP/s of a function of so many operations, by CPU time: the best of several times, each long enough to be told well.
 func best(operations float64, f func()) float64 {
-	const rounds, shortest = 6, 4 * time.Millisecond
+	const rounds, shortest = 5, 4 * time.Millisecond
 	f()
-	times, speed := 1, 0.0
-	for range rounds {
+	speed := 0.0
+	for round, times := 0, 1; round < rounds; {
 		start := cpuTime()
 		for range times {
 			f()
 		}
-		took := max(cpuTime()-start, time.Microsecond)
-		speed = max(speed, operations*float64(times)/took.Seconds()/1e9)
+		took := cpuTime() - start
 		if took < shortest {
-			times = int(float64(times)*float64(shortest)/float64(took)) + 1
+			times *= 2
+			continue
 		}
+		speed = max(speed, operations*float64(times)/took.Seconds()/1e9)
+		round++
 	}
 	return speed
 }

@@ -12,7 +12,7 @@ if not name:
 sgemm = ctypes.CDLL(name).cblas_sgemm
 ROW_MAJOR, PLAIN, TRANSPOSED = 101, 111, 112
 number = ctypes.c_float
-ROUNDS, SHORTEST = 6, 0.004
+ROUNDS, SHORTEST = 5, 0.004
 
 
 def matrix(n):
@@ -26,16 +26,17 @@ def measure(op, m, n, k):
     ops = [TRANSPOSED if x == "T" else PLAIN for x in op]
     run = lambda: sgemm(ROW_MAJOR, *ops, m, n, k, number(1), a, lda, b, ldb, number(0), c, n)
     run()
-    times, best = 1, 0
-    for _ in range(ROUNDS):
+    times, speeds = 1, []
+    while len(speeds) < ROUNDS:
         start = time.process_time()
         for _ in range(times):
             run()
-        took = max(time.process_time() - start, 1e-6)
-        best = max(best, 2 * m * n * k * times / took / 1e9)
+        took = time.process_time() - start
         if took < SHORTEST:
-            times = int(times * SHORTEST / took) + 1
-    return best
+            times *= 2
+        else:
+            speeds.append(2 * m * n * k * times / took / 1e9)
+    return max(speeds)
 
 
 for line in sys.stdin:

@@ -74,9 +74,9 @@ func (t *training) run(ctx context.Context, row func(any)) error {
 			return err
 		}
 	}
-	var profiler profiler
+	var p profiler
 	if *t.profile {
-		if err := profiler.start(); err != nil {
+		if err := p.start(); err != nil {
 			return err
 		}
 	}
@@ -84,7 +84,7 @@ func (t *training) run(ctx context.Context, row func(any)) error {
 	err = t.train(ctx, models, at, &running)
 	seconds, cpuSeconds := time.Since(start).Seconds(), (cpuTime() - cpu).Seconds()
 	if *t.profile {
-		profiler.stop()
+		p.stop()
 	}
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (t *training) run(ctx context.Context, row func(any)) error {
 	r.GFLOPS = round(speed*s.operations()/1e9, 1)
 	row(r)
 	if *t.profile {
-		return profiler.rows(steps, row)
+		return p.rows(steps, row)
 	}
 	return nil
 }
