@@ -120,7 +120,7 @@ func (s *Finetune) Forecast(in pipeline.Inputs) (f pipeline.Forecast, err error)
 	if err != nil {
 		return f, err
 	}
-	_, _, _, err = weights.LoadShape(from)
+	shape, vocab, length, err := weights.LoadShape(from)
 	if err != nil {
 		return f, err
 	}
@@ -133,7 +133,8 @@ func (s *Finetune) Forecast(in pipeline.Inputs) (f pipeline.Forecast, err error)
 		return f, err
 	}
 	steps := s.steps(s.Epochs * int(n))
-	return training.Forecast(s.past(steps), s.Schedule, steps, []int{steps}, 0), nil
+	memory := shape.TrainingMemory(vocab, training.MicroBatch(s.MicroBatch, s.Batch, length), length)
+	return training.Forecast(s.past(steps), s.Schedule, steps, []int{steps}, memory), nil
 }
 
 // past is the stage less what the states that others may share do not depend on.

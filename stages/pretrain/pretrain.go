@@ -181,7 +181,7 @@ func (s *Pretrain) Forecast(in pipeline.Inputs) (pipeline.Forecast, error) {
 		return pipeline.Forecast{}, err
 	}
 	steps := s.steps(vocab)
-	return training.Forecast(s.past(steps), s.Schedule, steps, s.Save.steps(steps), 0), nil
+	return training.Forecast(s.past(steps), s.Schedule, steps, s.Save.steps(steps), s.Model.TrainingMemory(vocab, s.microBatch(), s.Context)), nil
 }
 
 // past is the stage less what the states that others may share do not depend on.
