@@ -147,7 +147,7 @@ func (c *command) execute(cmd *cobra.Command, graphs []*pipeline.Graph, f *runFl
 }
 
 // untilSignal returns a context that ends with the first signal to stop. A second one ends the program at once: what is
-// half done stays under work/, where nothing reads it and the next run clears it away.
+// half done stays under work/, where the next run goes on from the last snapshot and clears the rest away.
 func untilSignal(parent context.Context) (ctx context.Context, done func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)

@@ -73,6 +73,9 @@ func (s *schedule) lead(ctx context.Context) {
 		if f := c.first; f != nil && (f.settled || c.kept[f.prospect.Shared]) {
 			c.release()
 		}
+		if len(c.waiting) == 0 {
+			continue
+		}
 		slices.SortFunc(c.waiting, func(a, b *stageRun) int {
 			return cmp.Or(cmp.Compare(a.prospect.Shared, b.prospect.Shared), cmp.Compare(a.order, b.order))
 		})

@@ -203,8 +203,8 @@ func (g *Graph) Forecast(st *store.Store, steps []Step, executors map[string]Exe
 	return g.config.invalid(diags)
 }
 
-// shares tells whether there can be others on the stage's trajectory.
-func (p *prospect) shares() bool { return p != nil && p.Shared > 0 && !p.key.IsZero() }
+// shares tells whether the stage is yet to take steps that others on its trajectory may need.
+func (p *prospect) shares() bool { return p != nil && p.snapshot < p.Shared && !p.key.IsZero() }
 
 // keeps tells whether the last of the states that the stage shares is kept.
 func (p *prospect) keeps() bool { return slices.Contains(p.kept, p.Shared) }

@@ -23,8 +23,8 @@ type states struct {
 // computed is how many steps the stage computed, going by what it was given; 0: that is not known.
 func (s *states) computed() int { return max(0, s.steps-s.adopted-s.jumped) }
 
-// trajectoryOf returns the facts that states up to step Shared of n depend on, going by its own facts and its past.
-// They are never those of a result, since keys have locks.
+// trajectoryOf returns the facts that states up to step Shared of n depend on, going by its own facts and its past. One of
+// them tells them from those of a result, whose key has a lock of its own.
 func trajectoryOf(n *Node, facts []store.Fact, past Stage) []store.Fact {
 	if past == nil {
 		return nil
