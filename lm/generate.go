@@ -17,10 +17,10 @@ type Problem struct {
 
 // Generation says how problems are continued: by the likeliest token each time, at equal logits the lowest, by draws, or both.
 type Generation struct {
-	Greedy   bool // one continuation
-	Samples  int  // so many that are drawn
-	Sampling Sampling
-	Seed     int64
+	Greedy   bool                     // one continuation
+	Samples  int                      // so many that are drawn
+	Sampling Sampling                 // how
+	Seed     int64                    // of the draws
 	Length   int                      // tokens of a continuation, at most; 0: what the context holds
 	Text     func(token int32) []byte // the bytes that a token stands for; needed where there are stops
 	Done     func(sequences int)      // unless nil, is told after each step how many continuations are complete
@@ -43,6 +43,9 @@ const together = 64
 // position in the continuation. Keys and values are kept in a cache, and a problem's prompt is read once. Neither the other continuations nor
 // their order change a bit of one.
 func (n *Net) Generate(ctx context.Context, all []Problem, how Generation) ([][]Generated, error) {
+	if how.Samples < 0 {
+		return nil, &FieldError{"samples", fmt.Sprintf("must not be negative, is %d", how.Samples)}
+	}
 	if how.Samples > 0 {
 		if err := how.Sampling.Check(); err != nil {
 			return nil, err

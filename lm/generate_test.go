@@ -249,14 +249,35 @@ func TestGenerateRefuses(t *testing.T) {
 		{0, Generation{Greedy: true}, "prompt 0 is empty"},
 		{81, Generation{Greedy: true}, "prompt 0 has 81 tokens, the context is 80"},
 		{3, Generation{Samples: 1}, "top_p: must be above 0"},
+		{3, Generation{Greedy: true, Samples: -1}, "samples: must not be negative"},
 	} {
 		if _, err := n.Generate(t.Context(), problemsOf(n, c.length), c.how); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%d tokens, %+v: error %v", c.length, c.how, err)
 		}
 	}
 	n.parameters[0].data()[0] = float32(math.NaN())
-	if _, err := n.Generate(t.Context(), []Problem{{Prompt: []int32{0}}}, Generation{Greedy: true}); err == nil || !strings.Contains(err.Error(), "not finite") {
-		t.Errorf("weights that are not numbers: error %v", err)
+	for _, how := range []Generation{{Greedy: true}, {Samples: 1, Sampling: DefaultSampling()}, {Samples: 1, Sampling: Sampling{Temperature: 1, TopK: 3, TopP: 0.5, RepetitionPenalty: 2}}} {
+		if _, err := n.Generate(t.Context(), []Problem{{Prompt: []int32{0}}}, how); err == nil || !strings.Contains(err.Error(), "not finite") {
+			t.Errorf("weights that are not numbers: error %v", err)
+		}
+	}
+}
+
+// Prompts that are together longer than what is read at once, each with two continuations.
+func TestManyPrompts(t *testing.T) {
+	n := small(t, 1, true)
+	all := problemsOf(n, slices.Repeat([]int{75, 60, 1}, 2*hiddenRows/75)...)
+	how := Generation{Greedy: true, Samples: 1, Sampling: DefaultSampling(), Length: 2, Text: letter}
+	got, err := n.Generate(t.Context(), all, how)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range all {
+		for sample, g := range got[i] {
+			if w := plainly(n, p, how, sample); !sameGenerated(g, w) {
+				t.Errorf("problem %d, sample %d is %+v, want %+v", i, sample, g, w)
+			}
+		}
 	}
 }
 

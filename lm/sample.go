@@ -88,7 +88,7 @@ func (s Sampling) weigh(weights, logits []float32, ranks []uint64) {
 // ranked tells whether tokens are chosen by likelihood.
 func (s Sampling) ranked() bool { return s.TopK > 0 || s.TopP < 1 }
 
-// draw is step 5.
+// draw is step 5. Weights that are not numbers, which the loss shows, give the last token.
 func draw(weights []float32, u float64) int32 {
 	enough, sum := u*total(weights), 0.0
 	for i, w := range weights {
@@ -96,7 +96,7 @@ func draw(weights []float32, u float64) int32 {
 			return int32(i)
 		}
 	}
-	panic("lm: weights that are not numbers")
+	return int32(len(weights) - 1)
 }
 
 func total(weights []float32) float64 {
@@ -125,8 +125,8 @@ type ranking struct {
 	size int
 }
 
-func newRanking(logits []float32, keys []uint64) *ranking {
-	r := &ranking{keys, len(keys)}
+func newRanking(logits []float32, keys []uint64) ranking {
+	r := ranking{keys, len(keys)}
 	for i, v := range logits {
 		bits := math.Float32bits(v + 0) // -0 equals 0
 		if bits>>31 == 0 {

@@ -222,6 +222,23 @@ func TestGreedySampling(t *testing.T) {
 	}
 }
 
+// What grows with the length of a continuation is its tokens alone.
+func TestGenerationAllocatesNothingPerToken(t *testing.T) {
+	n := small(t, 0, false)
+	all := problemsOf(n, slices.Repeat([]int{4}, 8)...)
+	allocations := func(length int) float64 {
+		how := Generation{Greedy: true, Samples: 1, Sampling: Sampling{Temperature: 1, TopK: 5, TopP: 0.9, RepetitionPenalty: 1.1}, Length: length}
+		return testing.AllocsPerRun(3, func() {
+			if _, err := n.Generate(t.Context(), all, how); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if short, long := allocations(33), allocations(64); long-short > float64(2*len(all)) { // their slices double once
+		t.Errorf("%g allocations for 33 tokens each, %g for 64", short, long)
+	}
+}
+
 func TestSamplingRefuses(t *testing.T) {
 	good := DefaultSampling()
 	if err := good.Check(); err != nil {
