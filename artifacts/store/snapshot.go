@@ -44,8 +44,10 @@ func snapshots(attempt string) []snapshot {
 
 // Snapshot makes the state that write leaves in the folder dir the attempt's snapshot, durably, in place of the one before.
 func (a *Attempt) Snapshot(step int, write func(dir string) error) error {
-	s := a.store
-	now := snapshot{filepath.Join(a.Dir, "snapshots", strconv.Itoa(step)), step}
+	now, err := a.snapshot(step)
+	if err != nil {
+		return err
+	}
 	if _, err := os.Lstat(now.dir); err == nil {
 		return nil // the state of a step is always the same
 	}
@@ -53,20 +55,13 @@ func (a *Attempt) Snapshot(step int, write func(dir string) error) error {
 	if err := os.RemoveAll(half); err != nil {
 		return err
 	}
-	made, err := makeDir(filepath.Join(half, "state"))
-	if err != nil {
+	if err := os.MkdirAll(filepath.Join(half, "state"), 0o777); err != nil {
 		return err
 	}
 	if err := a.fill(half, write); err != nil {
 		return errors.Join(err, os.RemoveAll(half))
 	}
-	if slices.Contains(made, filepath.Dir(half)) { // the attempt's first: its folders' names are to outlast a power cut too
-		work := filepath.Dir(filepath.Dir(a.Dir))
-		if err := s.sync([]string{work, filepath.Dir(a.Dir), a.Dir}); err != nil {
-			return err
-		}
-	}
-	if err := s.rename([]move{{half, now.dir}}); err != nil {
+	if err := a.store.rename([]move{{half, now.dir}}); err != nil {
 		return err
 	}
 	var errs []error
@@ -76,6 +71,19 @@ func (a *Attempt) Snapshot(step int, write func(dir string) error) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// snapshot returns the place of one of a. The folders that it is to stand in outlast a power cut.
+func (a *Attempt) snapshot(step int) (snapshot, error) {
+	if err := a.lost(); err != nil {
+		return snapshot{}, err
+	}
+	dir := filepath.Join(a.Dir, "snapshots")
+	made, err := makeDir(dir)
+	if err == nil && len(made) > 0 {
+		err = a.store.sync([]string{filepath.Dir(filepath.Dir(a.Dir)), filepath.Dir(a.Dir), a.Dir})
+	}
+	return snapshot{filepath.Join(dir, strconv.Itoa(step)), step}, err
 }
 
 // fill writes a snapshot, durably, into a folder that does not have its final name yet.
@@ -171,8 +179,8 @@ func (a *Attempt) Adopted() (dir string, step int) {
 
 // adopt makes one, of an earlier attempt, the snapshot of a.
 func (a *Attempt) adopt(one snapshot) error {
-	mine := snapshot{filepath.Join(a.Dir, "snapshots", strconv.Itoa(one.step)), one.step}
-	if _, err := makeDir(filepath.Dir(mine.dir)); err != nil {
+	mine, err := a.snapshot(one.step)
+	if err != nil {
 		return err
 	}
 	if err := a.store.rename([]move{{one.dir, mine.dir}}); err != nil {
