@@ -27,8 +27,8 @@ const (
 //
 // for head h with its group g of keys and values, in the convention q = W_Q x. Both are products A·Bᵀ with A and B of
 // width × head_dim, so their rank is at most head_dim. Every matrix comes twice: as it is, and with the gains γ of the
-// norm before folded in (diag(γ) before W_Q, W_K and W_V), which is what multiplies normalised states. Rotary positions
-// are left out.
+// norm before folded in (diag(γ) before W_Q, W_K and W_V), which is what multiplies normalised states. In family olmo2,
+// which has no norm there, it comes once. Rotary positions are left out.
 type Spectrum struct {
 	Matrices  []string `hcl:"matrices,optional" values:"QK,OV" doc:"of each head; QK scores a pair of positions, OV moves content"`
 	Threshold float64  `hcl:"threshold,optional" doc:"share of the sum of singular values that the pseudo-rank holds, above 0 and at most 1"`
@@ -52,6 +52,10 @@ func (s *Spectrum) Check() error {
 
 func (s *Spectrum) run(ctx context.Context, t *pipeline.Task, m *weights.Model, path string) error {
 	shape := m.Net.Model()
+	norms := []bool{false, true}
+	if shape.Family == "olmo2" {
+		norms = norms[:1]
+	}
 	var rows []artifacts.SpectrumRow
 	for layer := range shape.Layers {
 		if err := ctx.Err(); err != nil {
@@ -59,7 +63,7 @@ func (s *Spectrum) run(ctx context.Context, t *pipeline.Task, m *weights.Model, 
 		}
 		for head := range shape.Heads {
 			for _, matrix := range s.Matrices {
-				for _, norm := range []bool{false, true} {
+				for _, norm := range norms {
 					a, b := factors(m.Net, layer, head, matrix, norm)
 					row := describe(a, b, s.Threshold)
 					row.Layer, row.Head, row.Matrix, row.Norm = int64(layer+1), int64(head), matrix, norm
