@@ -12,14 +12,16 @@ const (
 	blockRows  = 120
 )
 
-// An untransposed b is read where it lies, since packing would cost more than it saves, if a is no taller than directRows and untransposed,
-// or if both are small.
+// An untransposed b is read where it lies, since packing would cost more than it saves, if a has at most directRows and is not transposed
+// either, or if the product has at most smallRows and smallDepth.
 const (
-	directRows  = 64
-	smallRows   = 128
-	smallDepth  = 64
-	crowdedRows = 512 // rows of a that lie a multiple of so many elements apart meet in few sets of the caches
+	directRows = 64
+	smallRows  = 128
+	smallDepth = 64
 )
+
+// crowded is a distance between rows of a at which so many of them meet in the same sets of the caches that a block is packed.
+const crowded = 512
 
 // Op says which operand of a product is transposed.
 type Op int
@@ -158,7 +160,7 @@ func product(s *Scratch, transposed bool, m int, a []float32, lda int, b view, c
 			} else {
 				t.a, t.aTile, t.aRow, t.aStep = &a[i0*lda+k0], height*lda*elementSize, lda*elementSize, elementSize
 			}
-			if s != nil && lda%crowdedRows == 0 && t.k > smallDepth {
+			if s != nil && lda%crowded == 0 && t.k > smallDepth {
 				s.packBlock(&t, height, transposed, a, lda, i0, k0)
 			}
 			for j := 0; j < whole; j += panels * panelCols {

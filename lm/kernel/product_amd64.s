@@ -45,9 +45,8 @@ TEXT ·avx2Tiles(SB), NOSPLIT, $0-97
 	MOVQ bStep+64(FP), BX
 	MOVQ c+72(FP), SI
 	MOVQ aRow+32(FP), R8
-	LEAQ (R8)(R8*1), DI
-	LEAQ (R8)(DI*1), R9
-	LEAQ (R9)(DI*1), R10
+	LEAQ (R8)(R8*2), R9
+	LEAQ (R9)(R8*2), R10
 
 tile6x16:
 	CMPQ    AX, $0x06
@@ -1192,12 +1191,11 @@ TEXT ·avx512Tiles(SB), NOSPLIT, $0-97
 	MOVQ  bStep+64(FP), BX
 	MOVQ  c+72(FP), SI
 	MOVQ  aRow+32(FP), R8
-	LEAQ  (R8)(R8*1), DI
-	LEAQ  (R8)(DI*1), R9
-	LEAQ  (R9)(DI*1), R10
-	LEAQ  (R10)(DI*1), R11
-	LEAQ  (R11)(DI*1), R12
-	LEAQ  (R12)(DI*1), R13
+	LEAQ  (R8)(R8*2), R9
+	LEAQ  (R9)(R8*2), R10
+	LEAQ  (R10)(R8*2), R11
+	LEAQ  (R11)(R8*2), R12
+	LEAQ  (R12)(R8*2), R13
 	MOVQ  $-1, DI
 	MOVQ  columns+88(FP), R14
 	BZHIQ R14, DI, DI

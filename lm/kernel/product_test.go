@@ -145,17 +145,17 @@ func TestProductOfCrowdedRows(t *testing.T) {
 			var s Scratch
 			r := rand.New(rand.NewPCG(5, 6))
 			for _, op := range []Op{NN, NT, TN} {
-				a, b := matrix(r, m, k, crowdedRows), matrix(r, k, n, n)
+				a, b := matrix(r, m, k, crowded), matrix(r, k, n, n)
 				ldb := n
 				if op == TN {
-					a = matrix(r, k, m, crowdedRows)
+					a = matrix(r, k, m, crowded)
 				}
 				if op == NT {
 					ldb = k
 				}
 				got, want := make([]float32, m*n), make([]float32, m*n)
-				chain(op, m, n, k, a, crowdedRows, b, ldb, want, n, false)
-				s.Product(op, m, n, k, a, crowdedRows, b, ldb, got, n, false)
+				chain(op, m, n, k, a, crowded, b, ldb, want, n, false)
+				s.Product(op, m, n, k, a, crowded, b, ldb, got, n, false)
 				equalBits(t, fmt.Sprint(op), got, want)
 			}
 		})

@@ -59,7 +59,6 @@ type tiling struct {
 	a, aStep     reg.GPVirtual         // a moves on while a tile is computed
 	b, bStep     reg.GPVirtual         // as does b
 	multiples    map[int]reg.GPVirtual // odd multiples of the distance between rows of a
-	second       Mem                   // of the two vectors of b
 	out          reg.GPVirtual         // the tile's place in c
 	lower, upper reg.OpmaskVirtual     // AVX-512: the columns of both vectors of c
 }
@@ -79,13 +78,9 @@ func tiles(c *Context, t target, ones Mem) {
 	w.b = c.GP64()
 	row := w.argument("aRow")
 	w.multiples[1] = row
-	if t.rows > 3 {
-		twice := c.GP64()
-		c.LEAQ(Mem{Base: row, Index: row, Scale: 1}, twice)
-		for odd := 3; odd < t.rows; odd += 2 {
-			w.multiples[odd] = c.GP64()
-			c.LEAQ(Mem{Base: w.multiples[odd-2], Index: twice, Scale: 1}, w.multiples[odd])
-		}
+	for odd := 3; odd < t.rows; odd += 2 {
+		w.multiples[odd] = c.GP64()
+		c.LEAQ(Mem{Base: w.multiples[odd-2], Index: row, Scale: 2}, w.multiples[odd])
 	}
 	if t.lanes < panelCols {
 		w.heights(2)
