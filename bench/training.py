@@ -64,10 +64,11 @@ def measure(rounds, torch, work):
         if gcc == 0:
             f.add(run("FMA peak in C", [work + "/fma_peak"]), "peak in C", value="fma_peak_gflops")
         shape = ("size", "role", "op")
-        products = bench("gemm") or products
-        f.add(products, "gemm", *shape, value="gflops")
-        f.add(products, "peak", value="peak_gflops")
-        lines = "\n".join(json.dumps(p) for p in products)
+        rows = bench("gemm")
+        products = rows or products
+        f.add(rows, "gemm", *shape, value="gflops")
+        f.add(rows, "peak", value="peak_gflops")
+        lines = "\n".join(json.dumps(p) for p in rows)
         f.add(run("OpenBLAS", [PYTHON, "sgemm.py"], stdin=lines), "openblas", *shape, value="gflops")
         for size in SIZES:
             for cores in 1, 2:
