@@ -372,3 +372,24 @@ func TestAccumulateAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A number that is not finite is never lost on its way: whichever weights make activations overflow, the loss or a gradient shows it.
+func TestOverflowIsSeen(t *testing.T) {
+	for name, m := range models() {
+		n := perturbed(t, m)
+		for _, p := range n.parameters {
+			x := p.data()
+			before := slices.Clone(x)
+			for i := range x {
+				x[i] = 3e38 * float32(1-2*(i%2))
+			}
+			b, g := sample(n, 2, 10), n.newGradients()
+			loss := n.accumulate(g, b, 0, b.count(), 0)
+			n.finish(g)
+			copy(x, before)
+			if isFinite(loss) && !slices.ContainsFunc(g.numbers, func(x []float32) bool { return !kernel.Finite(x) }) {
+				t.Errorf("%s: %s overflows unseen, loss %g", name, p.Name, loss)
+			}
+		}
+	}
+}
