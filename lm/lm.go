@@ -1,4 +1,4 @@
-// Package lm is the language model itself: a decoder-only transformer of the Llama family, its training by AdamW, evaluation and greedy
+// Package lm is the language model itself: a decoder-only transformer of the Llama or the OLMo 2 family, its training by AdamW, evaluation and
 // generation, in float32 on CPUs.
 //
 // Everything is reproducible to the bit: weights, losses and generated tokens depend on the configuration, the data and the seed alone, never
