@@ -20,7 +20,7 @@ const (
 	smallDepth = 64
 )
 
-// crowded is a distance between rows of a at which so many of them meet in the same sets of the caches that a block is packed.
+// crowded is a distance between rows of a transposed a at which so many of them meet in the same sets of the caches that a block is packed.
 const crowded = 512
 
 // Op says which operand of a product is transposed.
@@ -137,7 +137,7 @@ func (p *Panels) view() view {
 }
 
 // product runs the blocks; a is (k,m) if transposed. Blocks of k store partial sums to c and load them again, which leaves the chain as it is.
-// A scratch, which may be nil, is there to pack a.
+// A scratch, which may be nil, is there to pack a transposed a.
 func product(s *Scratch, transposed bool, m int, a []float32, lda int, b view, c []float32, ldc int, accumulate bool) {
 	mustHold("a", a, lda, m, b.k, transposed)
 	mustHold("c", c, ldc, m, b.n, false)
@@ -155,13 +155,13 @@ func product(s *Scratch, transposed bool, m int, a []float32, lda int, b view, c
 		for i0 := 0; i0 < m; i0 += blockRows {
 			t := block{rows: min(blockRows, m-i0), k: min(blockDepth, b.k-k0), load: accumulate || k0 > 0, cRow: ldc * elementSize,
 				bPanel: b.next * elementSize, bStep: b.step * elementSize}
-			if transposed {
-				t.a, t.aTile, t.aRow, t.aStep = &a[k0*lda+i0], height*elementSize, elementSize, lda*elementSize
-			} else {
+			switch {
+			case !transposed:
 				t.a, t.aTile, t.aRow, t.aStep = &a[i0*lda+k0], height*lda*elementSize, lda*elementSize, elementSize
-			}
-			if s != nil && lda%crowded == 0 && t.k > smallDepth {
-				s.packBlock(&t, height, transposed, a, lda, i0, k0)
+			case s != nil && lda%crowded == 0:
+				s.packBlock(&t, height, a[k0*lda+i0:], lda)
+			default:
+				t.a, t.aTile, t.aRow, t.aStep = &a[k0*lda+i0], height*elementSize, elementSize, lda*elementSize
 			}
 			for j := 0; j < whole; j += panels * panelCols {
 				t.b, t.c, t.columns = &b.data[j/panelCols*b.next+k0*b.step], &c[i0*ldc+j], min(panels*panelCols, whole-j)
@@ -216,21 +216,15 @@ func (t *block) portable() {
 	}
 }
 
-// packBlock packs a block of a, tile by tile, the elements of a tile that meet the same row of b side by side.
-func (s *Scratch) packBlock(t *block, height int, transposed bool, a []float32, lda, i0, k0 int) {
+// packBlock packs a block of a transposed a, tile by tile, the elements of a tile that meet the same row of b side by side.
+func (s *Scratch) packBlock(t *block, height int, a []float32, lda int) {
 	tile := height*t.k + panelCols // a copied row may reach beyond its end
 	s.block = grow(s.block, (t.rows+height-1)/height*tile)
 	t.a, t.aTile, t.aRow, t.aStep = &s.block[0], tile*elementSize, elementSize, height*elementSize
-	if !transposed {
-		for i := 0; i < t.rows; i += height {
-			Transpose(s.block[i/height*tile:], height, a[(i0+i)*lda+k0:], lda, min(height, t.rows-i), t.k)
-		}
-		return
-	}
 	const step = 32 // rows of a that stay in the cache from tile to tile
 	for k := 0; k < t.k; k += step {
 		for i := 0; i < t.rows; i += height {
-			copyRows(min(step, t.k-k), min(height, t.rows-i), s.block[i/height*tile+k*height:], height, a[(k0+k)*lda+i0+i:], lda)
+			copyRows(min(step, t.k-k), min(height, t.rows-i), s.block[i/height*tile+k*height:], height, a[k*lda+i:], lda)
 		}
 	}
 }
