@@ -8,7 +8,7 @@ func supported() []level {
 	if !x.HasAVX2 || !x.HasFMA {
 		return []level{generic}
 	}
-	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL {
+	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasBMI2 {
 		return []level{avx512, avx2, generic}
 	}
 	return []level{avx2, generic}
