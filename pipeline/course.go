@@ -94,10 +94,24 @@ func (s *schedule) lead(ctx context.Context) {
 			s.expect(v, s.seconds(v.node, v.prospect))
 			if v == c.first {
 				v.rest = urgent // for all that wait for it
+				v.wanted = wantedOf(v, waiting)
 			}
 			s.queues[v.node.Meta.Executor].push(v)
 		}
 	}
+}
+
+// wantedOf lists the steps of what v shares whose states others of those that wait need on their way, ascending.
+func wantedOf(v *stageRun, waiting []*stageRun) []int {
+	var steps []int
+	for _, other := range waiting {
+		if other != v {
+			steps = append(steps, other.prospect.Stops...)
+		}
+	}
+	steps = slices.DeleteFunc(steps, func(step int) bool { return step > v.prospect.Shared })
+	slices.Sort(steps)
+	return slices.Compact(steps)
 }
 
 // mayStart tells whether v need not wait for another on its course. Where none goes first it does, if no other process has

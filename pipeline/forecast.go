@@ -235,6 +235,11 @@ func share(steps []Step, members []int) {
 			for step := range firsts {
 				p.kept = append(p.kept, step)
 			}
+			for _, step := range p.Stops { // which those who go first keep too
+				if step <= before {
+					p.kept = append(p.kept, step)
+				}
+			}
 			slices.Sort(p.kept)
 		}
 		if _, taken := firsts[p.Shared]; !taken && !p.keeps() {

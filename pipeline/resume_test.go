@@ -78,7 +78,7 @@ func (m *march) Run(ctx context.Context, t *pipeline.Task) error {
 		}
 		t.Resumed(p.Step, m.Steps, "")
 	}
-	for _, stop := range slices.Sorted(slices.Values(append(slices.Clone(m.Save), f.Shared, m.Steps))) {
+	for _, stop := range slices.Sorted(slices.Values(slices.Concat(m.Save, t.Wanted(), []int{f.Shared, m.Steps}))) {
 		if dir, step, err := t.KeptState(p.Step, stop); err != nil {
 			return err
 		} else if dir != "" {
@@ -106,7 +106,7 @@ func (m *march) Run(ctx context.Context, t *pipeline.Task) error {
 		if slices.Contains(m.Save, stop) && !slices.Contains(p.Saved, p.At) {
 			p.Saved = append(p.Saved, p.At)
 		}
-		if stop == f.Shared && stop > 0 {
+		if stop > 0 && (stop == f.Shared || slices.Contains(t.Wanted(), stop)) {
 			bare := place{Step: p.Step, At: p.At}
 			if err := t.KeepState(stop, bare.write); err != nil {
 				return err
@@ -375,6 +375,43 @@ march.other[seed=3] 5 of 5
 	}
 	if waits := said(r, "progress"); !slices.Contains(waits, "march.short waits for march.decay, with which it shares its first 30 steps") {
 		t.Errorf("they say %q", waits)
+	}
+}
+
+// TestWanted: the one that goes first keeps the states that the others need on their way too, so that these take none of the steps that
+// they share.
+func TestWanted(t *testing.T) {
+	const blocks = `
+march "longest" {
+  steps = 120
+  decay = 20
+  save  = [25, 30, 60, 90]
+}
+march "long" {
+  steps = 60
+  decay = 12
+  save  = [15, 45]
+}
+march "short" {
+  steps = 20
+  decay = 4
+  save  = [5, 10]
+}`
+	s := pipelinetest.New(t, marches, nil)
+	expect(t, planned(t, s, blocks), `march.longest 72 of 120 shares its first 48 steps with march.long, which goes first
+march.long 44 of 60 shares its first 16 steps with march.short, which goes first
+march.short 20 of 20 `+"\n")
+	count := taken(t, nil)
+	r := s.Run(1, blocks)
+	if n := count(); n["0/20"] != 20 || n["0/60"] != 44 || n["0/120"] != 72 {
+		t.Errorf("steps taken: %v", n)
+	}
+	for addr, block := range map[string]string{
+		"march.longest": "steps = 120\ndecay = 20\nsave = [25, 30, 60, 90]", "march.long": "steps = 60\ndecay = 12\nsave = [15, 45]",
+	} {
+		if got, want := r.Blob(addr, "out").Digest, fromScratch(t, "march \"m\" {\n"+block+"\n}", "march.m"); got != want {
+			t.Errorf("%s has the bytes %s, want %s", addr, got.Short(), want.Short())
+		}
 	}
 }
 

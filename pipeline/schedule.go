@@ -34,6 +34,7 @@ type stageRun struct {
 
 	prospect *prospect // of its forecast, where it makes one and has no result
 	waits    *stageRun // that goes first on its trajectory
+	wanted   []int     // steps whose states others need, where it goes first
 
 	reported struct{ step, total int } // its last progress; its own goroutine's until it has finished
 }

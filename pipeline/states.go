@@ -12,8 +12,9 @@ type states struct {
 	trajectory []store.Fact // what states up to step shared depend on; nil: none are kept and none are found
 	shared     int
 	notFound   bool           // earlier work is not gone on with
+	wanted     []int          // steps whose states others wait for
 	kept       func(step int) // hears of every state that is kept
-	resumed    func(Event)
+	emit       func(Event)
 
 	steps   int // of all the work,
 	adopted int // and how many of them went into the snapshot
@@ -73,6 +74,10 @@ func (t *Task) KeepState(step int, write func(dir string) error) error {
 	return err
 }
 
+// Wanted lists the steps up to Forecast.Shared whose states other stages of the run wait for on their way to the last of
+// them, ascending: those at which they save, and so have to be.
+func (t *Task) Wanted() []int { return t.wanted }
+
 // KeptState returns a folder with the latest kept state of the stage's past that is of a step after the one and up to the
 // other, and that step; "" where none is kept. Every byte has been checked.
 func (t *Task) KeptState(after, upTo int) (dir string, step int, err error) {
@@ -91,8 +96,11 @@ func (t *Task) Resumed(step, total int, text string) {
 	if text == "" {
 		text = fmt.Sprintf("resumed at step %s of %s", thousands(step), thousands(total))
 	}
-	t.resumed(Event{Addr: t.Addr, Action: "resume", Step: step, Total: total, Text: text})
+	t.emit(Event{Addr: t.Addr, Action: "resume", Step: step, Total: total, Text: text})
 }
+
+// Tell gives the user a line to read about the stage while it runs.
+func (t *Task) Tell(text string) { t.emit(Event{Addr: t.Addr, Action: "progress", Text: text}) }
 
 // thousands prints a count in groups of three digits.
 func thousands(n int) string {

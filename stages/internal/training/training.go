@@ -80,7 +80,7 @@ func Run(ctx context.Context, t *pipeline.Task, p Plan) error {
 		err = r.end(diverged)
 	case diverged != nil:
 		err = fmt.Errorf(`%w, or keep what there is up to then with on_divergence = "record"`, err)
-	case err != nil && ctx.Err() != nil:
+	case err != nil && err == ctx.Err(): // between steps: the state is whole
 		r.snapshot()
 	}
 	if err != nil {
@@ -124,9 +124,9 @@ func (r *run) walk(ctx context.Context) error {
 // at is the number of steps done.
 func (r *run) at() int { return r.trainer.State().Step }
 
-// stops lists the save points, the last shared step and the last of all, ascending.
+// stops lists the save points, the steps whose states others need, the last shared step and the last of all, ascending.
 func (r *run) stops() []int {
-	all := append(slices.Clone(r.Save), r.Steps)
+	all := slices.Concat(r.Save, r.task.Wanted(), []int{r.Steps})
 	if r.shared > 0 {
 		all = append(all, r.shared)
 	}
@@ -151,8 +151,8 @@ func (r *run) arrive(stop int) error {
 			}
 		}
 	}
-	if stop == r.shared && stop > 0 {
-		r.attempt("the state was not kept for longer trainings", r.task.KeepState(stop, r.state().write))
+	if stop > 0 && (stop == r.shared || slices.Contains(r.task.Wanted(), stop)) {
+		r.attempt("the state was not kept for other trainings", r.task.KeepState(stop, r.state().write))
 	}
 	return nil
 }
@@ -166,8 +166,10 @@ func (r *run) end(diverged *lm.DivergedError) error {
 	}
 	row.DivergedAt = new(int64(diverged.Step))
 	r.add(row)
-	fmt.Fprintln(r.task.Log, diverged)
+	text := fmt.Sprintf("%v; recorded, with the weights of step %d", diverged, r.at())
+	fmt.Fprintln(r.task.Log, text)
 	r.task.Progress(r.at(), r.at(), map[string]float64{"diverged_at": float64(diverged.Step)}) // there is no more to come
+	r.task.Tell(text)
 	if r.weights.Has(row.Step) {
 		return nil
 	}
