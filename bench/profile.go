@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"path"
 	"runtime/pprof"
 	"slices"
@@ -46,6 +47,7 @@ const (
 	attentionFile     = "attention.go"
 	elsewhere         = "elsewhere in lm"
 	goRuntime         = "Go runtime"
+	wholeStep         = "whole step"
 )
 
 // parts are groups of functions of lm, by the part of a step that they carry out.
@@ -80,7 +82,8 @@ type (
 	}
 )
 
-// rows gives out how the time was spent in so many steps: by kernel, the most first, then by part of the step, in its order.
+// rows gives out how the time was spent in so many steps: by kernel, the most first, then by part of the step, in its order. Each ends with
+// the whole.
 func (p *profiler) rows(steps int, row func(any)) error {
 	read, err := profile.Parse(&p.samples)
 	if err != nil {
@@ -106,17 +109,15 @@ func (p *profiler) rows(steps int, row func(any)) error {
 		names = append(names, name)
 	}
 	slices.SortFunc(names, func(a, b string) int {
-		if d := byKernel[b] - byKernel[a]; d != 0 {
-			return int(max(-1, min(1, d)))
-		}
-		return strings.Compare(a, b)
+		return cmp.Or(cmp.Compare(byKernel[b], byKernel[a]), strings.Compare(a, b))
 	})
-	each(names, byKernel, func(name string, ms, percent float64) any { return kernelRow{name, ms, percent} })
+	byKernel[wholeStep], byPart[wholeStep] = total, total
+	each(append(names, wholeStep), byKernel, func(name string, ms, percent float64) any { return kernelRow{name, ms, percent} })
 	names = nil
 	for _, g := range parts {
 		names = append(names, g.name)
 	}
-	each(append(names, elsewhere, goRuntime), byPart, func(name string, ms, percent float64) any { return partRow{name, ms, percent} })
+	each(append(names, elsewhere, goRuntime, wholeStep), byPart, func(name string, ms, percent float64) any { return partRow{name, ms, percent} })
 	return nil
 }
 
@@ -155,8 +156,8 @@ func kernelOf(stack []frame) string {
 		case f.pkg == "anneal/lm":
 			inLM = true
 		case f.pkg != "anneal/lm/kernel":
-		case name == "" && strings.Contains(strings.ToLower(f.name), "pack"):
-			return packing
+		case strings.Contains(strings.ToLower(f.name), "pack"):
+			return packing // whatever it calls: b transposed is packed by transposing
 		case name == "":
 			name = find(kernels, f.file)
 		case name == matrixProduct && f.file == attentionFile:

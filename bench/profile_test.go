@@ -59,7 +59,8 @@ func TestGroups(t *testing.T) {
 	}{
 		{[]frame{tile, {kernel, "tileFused", "tile_amd64.go"}, product, {lm, "Net.afterAttention", "forward.go"}, trainer}, "matrix product", "forward: output of attention, feed-forward"},
 		{[]frame{tile, product, {kernel, "Attention.Forward", "attention.go"}, attend}, "attention products", "forward: attention"},
-		{[]frame{{"runtime", "memmove", "memmove_amd64.s"}, {kernel, "Panels.packGroup", "product.go"}, product, {lm, "Net.task", "gradients.go"}}, "packing of matrices", "gradients of weights"},
+		{[]frame{{"runtime", "memmove", "memmove_amd64.s"}, {kernel, "Scratch.packBlock", "product.go"}, product, {lm, "Net.task", "gradients.go"}}, "packing of matrices", "gradients of weights"},
+		{[]frame{{kernel, "transposeBlocks", "vector_amd64.s"}, {kernel, "Transpose", "rows.go"}, {kernel, "Panels.Pack", "product.go"}, product, {lm, "Net.task", "gradients.go"}}, "packing of matrices", "gradients of weights"},
 		{[]frame{{kernel, "expTile", "vector_amd64.s"}, {kernel, "Exp", "exp.go"}, {kernel, "Attention.Forward", "attention.go"}, attend, {kernel, "Workers.Each.func1", "workers.go"}}, "exponential", "forward: attention"},
 		{[]frame{{"runtime", "memclr", "memclr_amd64.s"}, {lm, "gradients.reset", "gradients.go"}, trainer}, "elsewhere in lm", "gradient: clearing, norm"},
 		{[]frame{{kernel, "RowSquares", "adamw.go"}, {lm, "NewTrainer.func1", "train.go"}}, "AdamW and squares", "gradient: clearing, norm"},
