@@ -211,8 +211,8 @@ func (g *generator) step() error {
 	active := g.active[:0]
 	for i, s := range g.active {
 		o := s.out
-		if loss := n.work.loss[i]; loss-loss != 0 {
-			return fmt.Errorf("the model's logits are not finite, %d tokens after the prompt of %s", len(o.Tokens), s.problem.Name)
+		if loss := n.work.loss[i]; loss-loss != 0 || g.next[i] < 0 {
+			return fmt.Errorf("the model's logits, or what the penalty makes of them, are not finite, %d tokens after the prompt of %s", len(o.Tokens), s.problem.Name)
 		}
 		o.Tokens = append(o.Tokens, g.next[i])
 		o.LogProbability -= n.work.loss[i]
@@ -242,7 +242,8 @@ func (g *generator) computeLogits(_ *kernel.Scratch, share int) {
 	g.net.computeLogits(from, to, part(g.net.work.logits, g.net.vocab, from, to))
 }
 
-// chooseToken finds the next token of the i-th active sequence and its negative log-likelihood.
+// chooseToken finds the next token of the i-th active sequence and its negative log-likelihood. Where one of them is no number, there is none: the
+// token is -1, or the likelihood not finite.
 func (g *generator) chooseToken(scratch *kernel.Scratch, i int) {
 	n, s := g.net, &g.active[i]
 	logits := part(n.work.logits, n.vocab, i, i+1)

@@ -255,6 +255,13 @@ func TestGenerateRefuses(t *testing.T) {
 			t.Errorf("%d tokens, %+v: error %v", c.length, c.how, err)
 		}
 	}
+	all, much := make([]int32, n.vocab), Sampling{Temperature: 1, TopP: 1, RepetitionPenalty: 1e-45}
+	for i := range all {
+		all[i] = int32(i)
+	}
+	if _, err := n.Generate(t.Context(), []Problem{{Prompt: all}}, Generation{Samples: 1, Sampling: much}); err == nil || !strings.Contains(err.Error(), "penalty") {
+		t.Errorf("logits that overflow by the penalty: error %v", err)
+	}
 	n.parameters[0].data()[0] = float32(math.NaN())
 	for _, how := range []Generation{{Greedy: true}, {Samples: 1, Sampling: DefaultSampling()}, {Samples: 1, Sampling: Sampling{Temperature: 1, TopK: 3, TopP: 0.5, RepetitionPenalty: 2}}} {
 		if _, err := n.Generate(t.Context(), []Problem{{Prompt: []int32{0}}}, how); err == nil || !strings.Contains(err.Error(), "not finite") {

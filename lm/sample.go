@@ -33,7 +33,7 @@ func (s Sampling) Check() error {
 	p.add(!(s.Temperature >= 0) || math.IsInf(s.Temperature, 0), "temperature", "must be at least 0, is %g", s.Temperature)
 	p.add(s.TopK < 0, "top_k", "must not be negative, is %d", s.TopK)
 	p.add(!(s.TopP > 0 && s.TopP <= 1), "top_p", "must be above 0 and at most 1, is %g", s.TopP)
-	p.add(!(s.RepetitionPenalty > 0) || math.IsInf(s.RepetitionPenalty, 0), "repetition_penalty", "must be above 0, is %g", s.RepetitionPenalty)
+	p.add(float32(s.RepetitionPenalty) <= 0 || !(s.RepetitionPenalty <= math.MaxFloat32), "repetition_penalty", "must be above 0 and finite in float32, is %g", s.RepetitionPenalty)
 	return p.err()
 }
 
@@ -88,7 +88,7 @@ func (s Sampling) weigh(weights, logits []float32, ranks []uint64) {
 // ranked tells whether tokens are chosen by likelihood.
 func (s Sampling) ranked() bool { return s.TopK > 0 || s.TopP < 1 }
 
-// draw is step 5. Weights that are not numbers, which the loss shows, give the last token.
+// draw is step 5; -1 where weights are not numbers.
 func draw(weights []float32, u float64) int32 {
 	enough, sum := u*total(weights), 0.0
 	for i, w := range weights {
@@ -96,7 +96,7 @@ func draw(weights []float32, u float64) int32 {
 			return int32(i)
 		}
 	}
-	return int32(len(weights) - 1)
+	return -1
 }
 
 func total(weights []float32) float64 {

@@ -253,7 +253,10 @@ func TestSamplingRefuses(t *testing.T) {
 		{func(s *Sampling) { s.TopK = -1 }, "top_k: must not be negative, is -1"},
 		{func(s *Sampling) { s.TopP = 0 }, "top_p: must be above 0 and at most 1, is 0"},
 		{func(s *Sampling) { s.TopP = 1.1 }, "top_p: must be above 0 and at most 1, is 1.1"},
-		{func(s *Sampling) { s.RepetitionPenalty = 0 }, "repetition_penalty: must be above 0, is 0"},
+		{func(s *Sampling) { s.RepetitionPenalty = 0 }, "repetition_penalty: must be above 0 and finite in float32, is 0"},
+		{func(s *Sampling) { s.RepetitionPenalty = 1e-300 }, "repetition_penalty: must be above 0 and finite in float32, is 1e-300"},
+		{func(s *Sampling) { s.RepetitionPenalty = 1e300 }, "repetition_penalty: must be above 0 and finite in float32, is 1e+300"},
+		{func(s *Sampling) { s.RepetitionPenalty = math.NaN() }, "repetition_penalty: must be above 0 and finite in float32, is NaN"},
 	} {
 		s := good
 		c.change(&s)
