@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -59,7 +60,11 @@ func (l *Local) cores() int {
 // panicError is a panic of a stage.
 type panicError struct{ value any }
 
-func (e *panicError) Error() string { return fmt.Sprintf("the stage panicked: %v", e.value) }
+// Error leaves out what follows the first line, such as the stack of another goroutine: the log has it.
+func (e *panicError) Error() string {
+	first, _, _ := strings.Cut(fmt.Sprint(e.value), "\n")
+	return "the stage panicked: " + first
+}
 
 // Run runs the stage of t. A panic in it becomes its error, with the stack in its log.
 func (l *Local) Run(ctx context.Context, t *Task) (err error) {

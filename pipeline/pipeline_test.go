@@ -49,7 +49,7 @@ func (w *word) Run(ctx context.Context, t *pipeline.Task) error {
 		return pipeline.Errorf("text", "cannot be written")
 	}
 	if w.Text == "panic" {
-		panic("no such word")
+		panic("no such word\n\nthe stack of another goroutine")
 	}
 	if w.Text == "diverge" {
 		t.Progress(1, 1, map[string]float64{"loss": math.Inf(1), "rate": 2})

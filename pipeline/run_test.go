@@ -249,8 +249,11 @@ upper "fine" {
 				t.Errorf("log: %s", log)
 			}
 		case "word.worse":
-			if !strings.Contains(string(log), "no such word") || !strings.Contains(string(log), "pipeline_test.go") {
+			if !strings.Contains(string(log), "no such word\n\nthe stack of another goroutine") || !strings.Contains(string(log), "pipeline_test.go") {
 				t.Errorf("the log of a panic has no stack: %s", log)
+			}
+			if text := f.Error(); !strings.HasSuffix(text, "panicked: no such word") {
+				t.Errorf("a panic is told as %q", text)
 			}
 		}
 		if left, _ := os.ReadDir(filepath.Dir(f.Log)); len(left) != 1 {

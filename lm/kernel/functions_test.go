@@ -231,21 +231,3 @@ func TestRotation(t *testing.T) {
 		}
 	}
 }
-
-func TestWorkersRunEachItemOnce(t *testing.T) {
-	cores := 1
-	w := NewWorkers(func() int { return cores })
-	for _, cores = range []int{0, 1, 3, 7, 2} {
-		w.Resize()
-		count := make([]int, 100)
-		w.Each(100, func(_ *Scratch, i int) { count[i]++ })
-		for i, c := range count {
-			if c != 1 {
-				t.Errorf("%d cores: item %d ran %d times", cores, i, c)
-			}
-		}
-		if w.Size() != max(1, cores) {
-			t.Errorf("%d workers for %d cores", w.Size(), cores)
-		}
-	}
-}

@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -13,10 +15,11 @@ type Workers struct {
 	scratch []*Scratch
 	starts  []func() // what each worker runs, made once so that a call of Each allocates nothing
 
-	work  func(s *Scratch, item int)
-	items int64
-	next  atomic.Int64
-	busy  sync.WaitGroup
+	work     func(s *Scratch, item int)
+	items    int64
+	next     atomic.Int64
+	busy     sync.WaitGroup
+	panicked atomic.Pointer[string]
 }
 
 // NewWorkers returns workers whose number cores tells (nil: always one).
@@ -46,7 +49,8 @@ func (w *Workers) Resize() {
 func (w *Workers) Size() int { return w.size }
 
 // Each calls f for every item from 0 to items-1, each with the scratch of the worker that runs it, and returns when all are done. One worker
-// runs them in order on the caller's goroutine. f does not call Each.
+// runs them in order on the caller's goroutine. f does not call Each. A panic of f is the caller's, whoever ran it: the items that were not begun
+// are left undone, and the text of what is raised ends with the stack of f.
 func (w *Workers) Each(items int, f func(s *Scratch, item int)) {
 	n := min(w.size, items)
 	if n <= 1 {
@@ -64,10 +68,20 @@ func (w *Workers) Each(items int, f func(s *Scratch, item int)) {
 	w.take(w.scratch[0])
 	w.busy.Wait()
 	w.work = nil
+	if text := w.panicked.Swap(nil); text != nil {
+		panic(*text)
+	}
 }
 
-// take runs items until none is left.
+// take runs items until none is left, or one panics.
 func (w *Workers) take(s *Scratch) {
+	defer func() {
+		if p := recover(); p != nil { // which in a goroutine of its own would end the program
+			w.next.Store(w.items)
+			text := fmt.Sprintf("%v\n\n%s", p, debug.Stack())
+			w.panicked.Store(&text)
+		}
+	}()
 	for i := w.next.Add(1) - 1; i < w.items; i = w.next.Add(1) - 1 {
 		w.work(s, int(i))
 	}
