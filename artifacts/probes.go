@@ -32,7 +32,7 @@ type SpectrumRow struct {
 	Layer           int64   `parquet:"layer"` // from 1
 	Head            int64   `parquet:"head"`  // from 0
 	Matrix          string  `parquet:"matrix"`
-	Norm            bool    `parquet:"norm"` // whether the gains of the norm before are folded in
+	Norm            bool    `parquet:"norm"` // whether the gains of norms are folded in
 	PseudoRank      int64   `parquet:"pseudo_rank"`
 	PseudoRankShare float64 `parquet:"pseudo_rank_share"` // of head_dim
 	StableRank      float64 `parquet:"stable_rank"`

@@ -60,7 +60,7 @@ func (p *Probe) sections() []section {
 		all = append(all, section{"separability", pipeline.Output{Name: "separability", Type: "table", Doc: "of separability, a row for each layer and pool, and for chance, the majority and a bag of bytes"}, p.Separability})
 	}
 	if p.Spectrum != nil {
-		all = append(all, section{"spectrum", pipeline.Output{Name: "spectrum", Type: "table", Doc: "of spectrum, a row for each layer, head and matrix, with and without the norm's gains"}, p.Spectrum})
+		all = append(all, section{"spectrum", pipeline.Output{Name: "spectrum", Type: "table", Doc: "of spectrum, a row for each layer, head and matrix, with and without the gains of norms"}, p.Spectrum})
 	}
 	if p.Sample != nil {
 		all = append(all, section{"sample", pipeline.Output{Name: "samples", Type: "samples", Doc: "of sample, a row for each prompt and sample: response, reference, whether it is right, log-probabilities"}, p.Sample})

@@ -167,7 +167,7 @@ func TestRefusedConfigurations(t *testing.T) {
 		{"from = given.g.weights\nsample {\ntest = given.g.examples\nsamples = 2\ntemperature = -1\n}", "must be at least 0, is -1"},
 		{"from = given.g.weights\nsample {\ntest = given.g.examples\nsamples = 2\ntop_p = 0\n}", "must be above 0 and at most 1, is 0"},
 		{"from = given.g.weights\nsample {\ntest = given.g.examples\nsamples = 2\ntop_k = -1\n}", "must not be negative, is -1"},
-		{"from = given.g.weights\nsample {\ntest = given.g.examples\nsamples = 2\nrepetition_penalty = 0\n}", "must be above 0, is 0"},
+		{"from = given.g.weights\nsample {\ntest = given.g.examples\nsamples = 2\nrepetition_penalty = 0\n}", "must be above 0 and finite in float32, is 0"},
 		{"from = given.g.weights\noverfit {\ntrain = given.g.tokens\nvalidation = given.g.tokens\ntokens = 0\n}", "must be at least 1"},
 		{"score {\nsamples = probe.p.samples\nmetrics = [\"pass@k\"]\n}", `takes "accuracy" and "response_loss", one is "pass@k"`},
 		{"score {\nsamples = given.g.examples\n}", "takes an artifact of type samples"},

@@ -26,9 +26,13 @@ const (
 //	W_OV = W_O[:,h] W_V[g]     (width × width), which moves content
 //
 // for head h with its group g of keys and values, in the convention q = W_Q x. Both are products A·Bᵀ with A and B of
-// width × head_dim, so their rank is at most head_dim. Every matrix comes twice: as it is, and with the gains γ of the
-// norm before folded in (diag(γ) before W_Q, W_K and W_V), which is what multiplies normalised states. In family olmo2,
-// which has no norm there, it comes once. Rotary positions are left out.
+// width × head_dim, so their rank is at most head_dim. Every matrix comes twice: as it is, and with the gains γ of norms
+// folded in, which leaves of the norms a number by position:
+//
+//	llama  W_Q, W_K, W_V after diag(γ) of the norm before attention
+//	olmo2  diag(γ) of the norms over queries and keys after W_Q and W_K, and of the norm behind attention after W_O
+//
+// Rotary positions are left out.
 type Spectrum struct {
 	Matrices  []string `hcl:"matrices,optional" values:"QK,OV" doc:"of each head; QK scores a pair of positions, OV moves content"`
 	Threshold float64  `hcl:"threshold,optional" doc:"share of the sum of singular values that the pseudo-rank holds, above 0 and at most 1"`
@@ -52,10 +56,6 @@ func (s *Spectrum) Check() error {
 
 func (s *Spectrum) run(ctx context.Context, t *pipeline.Task, m *weights.Model, path string) error {
 	shape := m.Net.Model()
-	norms := []bool{false, true}
-	if shape.Family == "olmo2" {
-		norms = norms[:1]
-	}
 	var rows []artifacts.SpectrumRow
 	for layer := range shape.Layers {
 		if err := ctx.Err(); err != nil {
@@ -63,7 +63,7 @@ func (s *Spectrum) run(ctx context.Context, t *pipeline.Task, m *weights.Model, 
 		}
 		for head := range shape.Heads {
 			for _, matrix := range s.Matrices {
-				for _, norm := range norms {
+				for _, norm := range []bool{false, true} {
 					a, b := factors(m.Net, layer, head, matrix, norm)
 					row := describe(a, b, s.Threshold)
 					row.Layer, row.Head, row.Matrix, row.Norm = int64(layer+1), int64(head), matrix, norm
@@ -95,10 +95,8 @@ func factors(net *lm.Net, layer, head int, matrix string, norm bool) (a, b *mat.
 		return d
 	}
 	queries, keys := shape.Heads*dim, shape.Groups()*dim
-	var folded []*mat.Dense
 	if matrix == matrixQK {
 		a, b = columns(parameter("q"), head*dim, queries), columns(parameter("k"), group*dim, keys)
-		folded = []*mat.Dense{a, b}
 	} else {
 		o := parameter("o") // (heads·head_dim, width)
 		a = mat.NewDense(shape.Width, dim, nil)
@@ -108,19 +106,31 @@ func factors(net *lm.Net, layer, head int, matrix string, norm bool) (a, b *mat.
 			}
 		}
 		b = columns(parameter("v"), group*dim, keys)
-		folded = []*mat.Dense{b}
 	}
-	if norm {
-		gains := parameter("attention_norm")
-		for _, d := range folded {
-			for i, g := range gains {
-				for j := range dim {
-					d.Set(i, j, float64(g)*d.At(i, j))
-				}
-			}
+	if !norm {
+		return a, b
+	}
+	switch qk := matrix == matrixQK; {
+	case shape.Family != "olmo2":
+		if qk {
+			scaleRows(a, parameter("attention_norm"))
 		}
+		scaleRows(b, parameter("attention_norm"))
+	case qk:
+		scaleColumns(a, parameter("q_norm")[head*dim:][:dim])
+		scaleColumns(b, parameter("k_norm")[group*dim:][:dim])
+	default:
+		scaleRows(a, parameter("attention_norm"))
 	}
 	return a, b
+}
+
+func scaleRows(x *mat.Dense, gains []float32) {
+	x.Apply(func(i, _ int, v float64) float64 { return float64(gains[i]) * v }, x)
+}
+
+func scaleColumns(x *mat.Dense, gains []float32) {
+	x.Apply(func(_, j int, v float64) float64 { return float64(gains[j]) * v }, x)
 }
 
 // describe returns the measures of W = A·Bᵀ with singular values σ₁ ≥ σ₂ ≥ …, A and B of width × head_dim:

@@ -3,6 +3,8 @@ package probe
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -79,55 +81,71 @@ func entropyRank(sigma ...float64) float64 {
 // The factors are those of the scores and of what attention writes: xᵀ W_QK y is query · key of head and group, and
 // W_OV y is what a position that attends to y alone receives, here computed from the weights as they are stored.
 func TestFactors(t *testing.T) {
-	shape := lm.Model{Family: "llama", Layers: 2, Width: 16, Heads: 4, KVHeads: 2, FF: 8, NormEps: 1e-5, RopeTheta: 10000}
-	net, err := lm.New(shape, 256, 8, 5)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const layer, head, group, dim = 1, 3, 1, 4
-	data := func(name string) []float32 { return net.Parameter("layers.1." + name).Data().([]float32) }
-	gains := data("attention_norm")
-	for i := range gains {
-		gains[i] = 0.5 + 0.1*float32(i)
-	}
-	r := rand.New(rand.NewPCG(3, 3))
-	x, y := make([]float64, shape.Width), make([]float64, shape.Width)
-	for i := range x {
-		x[i], y[i] = r.NormFloat64(), r.NormFloat64()
-	}
-	project := func(x []float64, w []float32, first, stride int, norm bool) []float64 {
-		out := make([]float64, dim)
+	for _, family := range []string{"llama", "olmo2"} {
+		shape := lm.Model{Family: family, Layers: 2, Width: 16, Heads: 4, KVHeads: 2, FF: 8, NormEps: 1e-5, RopeTheta: 10000}
+		net, err := lm.New(shape, 256, 8, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const layer, head, group, dim = 1, 3, 1, 4
+		data := func(name string) []float32 { return net.Parameter("layers.1." + name).Data().([]float32) }
+		gains := map[string][]float32{}
+		for _, p := range net.Parameters() {
+			name, own := strings.CutPrefix(p.Name, "layers.1.")
+			if own && strings.HasSuffix(name, "_norm") {
+				gains[name] = data(name)
+				for i := range gains[name] {
+					gains[name][i] = 0.5 + 0.1*float32(i)*float32(len(name))
+				}
+			}
+		}
+		r := rand.New(rand.NewPCG(3, 3))
+		x, y := make([]float64, shape.Width), make([]float64, shape.Width)
 		for i := range x {
-			g := 1.0
-			if norm {
-				g = float64(gains[i])
-			}
-			for j := range out {
-				out[j] += g * x[i] * float64(w[i*stride+first+j])
-			}
+			x[i], y[i] = r.NormFloat64(), r.NormFloat64()
 		}
-		return out
-	}
-	for _, norm := range []bool{false, true} {
-		a, b := factors(net, layer, head, matrixQK, norm)
-		q := project(x, data("q"), head*dim, shape.Width, norm)
-		k := project(y, data("k"), group*dim, 2*dim, norm)
-		want := q[0]*k[0] + q[1]*k[1] + q[2]*k[2] + q[3]*k[3]
-		if got := mat.Inner(mat.NewVecDense(16, x), product(a, b), mat.NewVecDense(16, y)); !near(got, want) {
-			t.Errorf("norm %v: xᵀ W_QK y is %g, query · key %g", norm, got, want)
+		// gained multiplies x by the gains of a norm if it is there and asked for.
+		gained := func(x []float64, norm bool, has, name string) []float64 {
+			out := slices.Clone(x)
+			for i := range out {
+				if norm && family == has {
+					out[i] *= float64(gains[name][i])
+				}
+			}
+			return out
 		}
+		// project returns the queries, keys or values of all heads.
+		project := func(x []float64, name string, norm bool) []float64 {
+			w, x := data(name), gained(x, norm, "llama", "attention_norm")
+			out := make([]float64, len(w)/len(x))
+			for i := range w {
+				out[i%len(out)] += x[i/len(out)] * float64(w[i])
+			}
+			return out
+		}
+		for _, norm := range []bool{false, true} {
+			a, b := factors(net, layer, head, matrixQK, norm)
+			q := gained(project(x, "q", norm), norm, "olmo2", "q_norm")[head*dim:]
+			k := gained(project(y, "k", norm), norm, "olmo2", "k_norm")[group*dim:]
+			want := q[0]*k[0] + q[1]*k[1] + q[2]*k[2] + q[3]*k[3]
+			if got := mat.Inner(mat.NewVecDense(16, x), product(a, b), mat.NewVecDense(16, y)); !near(got, want) {
+				t.Errorf("%s, norm %v: xᵀ W_QK y is %g, query · key %g", family, norm, got, want)
+			}
 
-		a, b = factors(net, layer, head, matrixOV, norm)
-		v := project(y, data("v"), group*dim, 2*dim, norm)
-		var got mat.VecDense
-		got.MulVec(product(a, b), mat.NewVecDense(16, y))
-		for j := range shape.Width {
-			want := 0.0
-			for i := range dim {
-				want += v[i] * float64(data("o")[(head*dim+i)*shape.Width+j])
+			a, b = factors(net, layer, head, matrixOV, norm)
+			v := project(y, "v", norm)[group*dim:]
+			var got mat.VecDense
+			got.MulVec(product(a, b), mat.NewVecDense(16, y))
+			written := make([]float64, shape.Width)
+			for j := range written {
+				for i := range dim {
+					written[j] += v[i] * float64(data("o")[(head*dim+i)*shape.Width+j])
+				}
 			}
-			if !near(got.AtVec(j), want) {
-				t.Errorf("norm %v: element %d of W_OV y is %g, attention writes %g", norm, j, got.AtVec(j), want)
+			for j, want := range gained(written, norm, "olmo2", "attention_norm") {
+				if !near(got.AtVec(j), want) {
+					t.Errorf("%s, norm %v: element %d of W_OV y is %g, attention writes %g", family, norm, j, got.AtVec(j), want)
+				}
 			}
 		}
 	}
