@@ -67,6 +67,7 @@ def measure(rounds, torch, work):
         rows = bench("gemm")
         products = rows or products
         f.add(rows, "gemm", *shape, value="gflops")
+        f.add((r for r in rows if r["share"]), "share", *shape, value="share")
         f.add(rows, "peak", value="peak_gflops")
         lines = "\n".join(json.dumps(p) for p in rows)
         f.add(run("OpenBLAS", [PYTHON, "sgemm.py"], stdin=lines), "openblas", *shape, value="gflops")
@@ -115,12 +116,12 @@ def report(f, products, tokenizer):
     shares, against = collections.defaultdict(list), []
     for p in products:
         key = p["size"], p["role"], p["op"]
-        ours, theirs = f.median("gemm", *key), f.median("openblas", *key)
-        if peak:
-            shares[p["size"]].append(ours / peak)
+        ours, theirs, share = (f.median(name, *key) for name in ("gemm", "openblas", "share"))
+        if share:
+            shares[p["size"]].append(share)
         if theirs:
             against.append(ours / theirs)
-        print(f"{p['size']:6} {p['role']:21} {p['op']:3} {p['m']:5} {p['n']:5} {p['k']:5} {ours:7.1f} {number(ratio(ours, peak), 2):>8} {number(theirs, 1):>9} {number(ratio(ours, theirs), 2):>6}")
+        print(f"{p['size']:6} {p['role']:21} {p['op']:3} {p['m']:5} {p['n']:5} {p['k']:5} {ours:7.1f} {number(share, 2):>8} {number(theirs, 1):>9} {number(ratio(ours, theirs), 2):>6}")
 
     print(f"\n{'size':6} {'cores':>5} {'ours tokens/s':>14} {'PyTorch':>9} {'ratio':>6}   {'ours /cpu-s':>12} {'PyTorch':>9} {'ratio':>6}")
     for size in SIZES:

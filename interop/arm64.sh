@@ -3,7 +3,7 @@
 # this machine. Probes and reports, which promise equal bytes on one architecture, are left out. Wants Debian's qemu-user-static.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-qemu=$(command -v qemu-aarch64-static || command -v qemu-aarch64)
+qemu=$(command -v qemu-aarch64-static || command -v qemu-aarch64) || { echo "there is no qemu-aarch64" >&2; exit 1; }
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 export CGO_ENABLED=0
