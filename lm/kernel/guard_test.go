@@ -66,3 +66,35 @@ func TestProductStaysInside(t *testing.T) {
 		})
 	}
 }
+
+// Functions on vectors and attention by one query touch nothing behind the last element of what they are given.
+func TestVectorsStayInside(t *testing.T) {
+	const most = 150
+	var x [4][]float32
+	for i := range x {
+		x[i] = guarded(t, most)
+	}
+	for _, isa := range Choices() {
+		choose(t, isa)
+		r := rand.New(rand.NewPCG(9, 10))
+		for n := range most {
+			for _, f := range rowFunctions {
+				o := newOperands(r, n, draws["ordinary"])
+				for i := range x {
+					o.x[i] = x[i][most-n:]
+					copy(o.x[i], random(r, n))
+				}
+				f.call(o)
+			}
+		}
+		for _, dim := range []int{2, 6, 16, 24, 34, 64, 80, 112, 128} {
+			a := Attention{Heads: 2, Groups: 1, Dim: dim, Scale: 1}
+			for count := 1; count < 70; count += 3 {
+				q, out, k, v := guarded(t, 2*dim), guarded(t, 2*dim), guarded(t, count*dim), guarded(t, count*dim)
+				past := NewPast(dim, count, guarded(t, PastSize(dim, count)))
+				past.Store(0, count, k, v, dim)
+				a.Decode(new(Scratch), 0, count, q, &past, out)
+			}
+		}
+	}
+}

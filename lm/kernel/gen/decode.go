@@ -27,11 +27,9 @@ func decodes(c *Context) {
 }
 
 func (d decoding) begin(name, signature string, doc ...string) {
-	d.Function(name + d.name)
-	d.Doc(append([]string{name + d.name + " " + doc[0]}, doc[1:]...)...)
-	d.Pragma("noescape")
-	d.Attributes(NOSPLIT)
-	d.SignatureExpr(signature)
+	name += d.name
+	doc[0] = name + " " + doc[0]
+	begin(d.Context, name, signature, doc...)
 }
 
 func (d decoding) integer(name string) reg.Register { return d.Load(d.Param(name), d.GP64()) }

@@ -1,4 +1,5 @@
-// Command gen writes the assembly of package kernel for amd64: the tiles of the matrix product, and the vector functions.
+// Command gen writes the assembly of package kernel for amd64: the tiles of the matrix product, the vector functions, and
+// attention by one query.
 //
 //	cd lm/kernel && go run ./gen
 package main
