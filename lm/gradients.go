@@ -118,10 +118,7 @@ func (n *Net) task(s *kernel.Scratch, item int) {
 // the mean over so many targets, those of all batches of the step, of loss + z·(ln Σ e^logit)². The batch is computed in micro-batches of micro
 // sequences (0: all of them), which changes no bit: every sum goes on where the micro-batch before left it.
 func (n *Net) accumulate(g *gradients, b *Batch, micro, targets int, z float64) (loss float64) {
-	if micro == 0 {
-		micro = b.Sequences
-	}
-	n.reserve(min(micro, b.Sequences)*b.Length, true)
+	micro = n.reserveFor(b, micro)
 	n.pack(true)
 	for from := 0; from < b.Sequences; from += micro {
 		m := b.sequences(from, min(b.Sequences, from+micro))
@@ -134,6 +131,15 @@ func (n *Net) accumulate(g *gradients, b *Batch, micro, targets int, z float64) 
 		}
 	}
 	return loss
+}
+
+// reserveFor makes room for a batch's gradient in micro-batches of so many sequences (0: all), and returns how many there are in one.
+func (n *Net) reserveFor(b *Batch, micro int) int {
+	if micro = min(micro, b.Sequences); micro == 0 {
+		micro = b.Sequences
+	}
+	n.reserve(micro*b.Length, true)
+	return micro
 }
 
 // outputGradient accumulates the gradient of the output matrix over a block of tokens, whose logits' gradients lie in work.logits.

@@ -17,11 +17,11 @@ func heap() int64 {
 func TestMemory(t *testing.T) {
 	for _, family := range []string{"llama", "olmo2"} {
 		for _, c := range []struct {
-			vocab, width, layers, heads, groups, ff, sequences, length int
-			tied                                                       bool
+			vocab, width, layers, heads, groups, ff, sequences, length, micro int
+			tied                                                              bool
 		}{
-			{512, 64, 2, 2, 2, 176, 32, 64, false},
-			{2048, 128, 4, 4, 2, 352, 16, 128, true},
+			{512, 64, 2, 2, 2, 176, 32, 64, 32, false},
+			{2048, 128, 4, 4, 2, 352, 16, 128, 2, true},
 		} {
 			m := DefaultModel()
 			m.Family, m.Layers, m.Width, m.Heads, m.KVHeads, m.FF, m.Tied = family, c.layers, c.width, c.heads, c.groups, c.ff, c.tied
@@ -34,19 +34,26 @@ func TestMemory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			validation, err := EvaluationBlocks(text(c.vocab, 40*(c.length+1)), c.length, c.sequences, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
 			before := heap()
 			n, err := New(m, c.vocab, c.length, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := NewTrainer(n, Training{Optimizer: DefaultAdamW(), Schedule: DefaultSchedule(), Steps: 1, Data: data, RowEvery: 1})
+			r, err := NewTrainer(n, Training{Optimizer: DefaultAdamW(), Schedule: DefaultSchedule(), Steps: 1, Data: data, RowEvery: 1, MicroBatch: c.micro, Validation: validation})
 			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Measure(); err != nil { // as a save point before the first step does
 				t.Fatal(err)
 			}
 			if err := r.Run(t.Context(), 1); err != nil {
 				t.Fatal(err)
 			}
-			check("a training", heap()-before, m.TrainingMemory(c.vocab, c.sequences, c.length))
+			check("a training", heap()-before, m.TrainingMemory(c.vocab, c.micro, c.length))
 			runtime.KeepAlive(r)
 
 			n, r = nil, nil

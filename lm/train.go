@@ -125,6 +125,8 @@ func NewTrainer(n *Net, t Training) (*Trainer, error) {
 		training: t, net: n, gradients: n.newGradients(),
 		state: State{Beta1Power: 1, Beta2Power: 1, Weights: n.Parameters(), M: zeros(n.shapes), V: zeros(n.shapes)},
 	}
+	t.Data.Batch(0, &r.batch)
+	n.reserveFor(&r.batch, t.MicroBatch) // now: evaluations before the first step are to fit in, too
 	r.cut()
 	r.update = r.updatePiece
 	r.squareGradients = func(_ *kernel.Scratch, item int) { kernel.RowSquares(r.pieces[item].squares, r.pieces[item].g) }
