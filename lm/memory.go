@@ -27,12 +27,14 @@ func (m Model) TrainingMemory(vocab, sequences, length int) int64 {
 	return int64(4*floats+8*gains) + m.passMemory(vocab, sequences*length, length, true)
 }
 
-// GenerationMemory returns how many bytes it takes on one core to generate so many sequences of that length, their prompts included: weights,
-// packed for the forward pass, activations of one layer, and the keys and values of the sequences that are generated at a time.
+// GenerationMemory returns how many bytes it takes at most on one core to generate so many sequences of that length, their prompts included:
+// weights, packed for the forward pass, activations of one layer, and of the sequences that are generated at a time keys and values, and the order
+// of the tokens by likelihood, which top-k and top-p ask for.
 func (m Model) GenerationMemory(vocab, sequences, length int) int64 {
 	sequences = min(sequences, together)
 	cache := m.Layers * sequences * m.Groups() * kernel.PastSize(m.HeadDim(), length)
-	return int64(4*cache) + m.passMemory(vocab, max(length, min(hiddenRows, sequences*length)), length, false)
+	order := 8*sequences*vocab + 4*max(0, 2*vocab-m.scratch()) // and the weights of a draw
+	return int64(4*cache+order) + m.passMemory(vocab, max(length, min(hiddenRows, sequences*length)), length, false)
 }
 
 // passMemory returns what passes over so many tokens take: weights, packed for the forward pass, the table of rotations, the workspace, and the
@@ -50,10 +52,13 @@ func (m Model) passMemory(vocab, rows, length int, training bool) int64 {
 		floats += count
 		return nil
 	})
-	floats += mostChunk*m.FF + 2*m.Width      // of the feed-forward and norms
+	floats += m.scratch()
 	floats += 2 * length * (m.HeadDim() + 48) // of attention: keys and values transposed, scores and their gradients of a block of queries
 	return int64(4*floats + rows*(4+8))       // a position and a loss for each token
 }
+
+// scratch returns how many numbers a core's buffer of the feed-forward and norms holds.
+func (m Model) scratch() int { return mostChunk*m.FF + 2*m.Width }
 
 // panelSize returns the size of a packed matrix: its columns are filled up to 16.
 func panelSize(rows, columns int) int { return rows * ((columns + 15) / 16 * 16) }

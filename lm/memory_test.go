@@ -66,7 +66,8 @@ func TestMemory(t *testing.T) {
 				problems[i].Prompt = make([]int32, c.length)
 			}
 			done := func(int) { check("generation", heap()-before, m.GenerationMemory(c.vocab, c.sequences, c.length)) }
-			if _, err := n.Generate(t.Context(), problems, Generation{Greedy: true, Length: 1, Done: done}); err != nil {
+			how := Generation{Samples: 1, Sampling: Sampling{Temperature: 1, TopK: 3, TopP: 1, RepetitionPenalty: 1}, Length: 1, Done: done}
+			if _, err := n.Generate(t.Context(), problems, how); err != nil {
 				t.Fatal(err)
 			}
 		}
