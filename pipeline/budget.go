@@ -38,7 +38,7 @@ func (g *Graph) Fits(executors map[string]Executor) error {
 			diags = append(diags, n.problem(n.where("resources.cores"), "A stage never fits", "resources.cores is %d, and executor %q has %d: ask for fewer, or give it more with --jobs or cores.", need.Cores, name, b.Cores))
 		}
 		if b.Memory > 0 && need.Memory > b.Memory {
-			diags = append(diags, n.problem(n.where("resources.memory"), "A stage never fits", "resources.memory is %s, and executor %q has %s: ask for less, or give it more with memory.", gigabytes(need.Memory), name, gigabytes(b.Memory)))
+			diags = append(diags, n.problem(n.where("resources.memory"), "A stage never fits", "resources.memory is %s, and executor %q has %s: ask for less, or give it more with memory.", amount(need.Memory), name, amount(b.Memory)))
 		}
 		if need.GPUs > b.GPUs {
 			diags = append(diags, n.problem(n.where("resources.gpus"), "A stage never fits", "resources.gpus is %d, and executor %q has %d: ask for fewer, or give it more with gpus.", need.GPUs, name, b.GPUs))
@@ -47,7 +47,17 @@ func (g *Graph) Fits(executors map[string]Executor) error {
 	return invalid(g.config.files, diags)
 }
 
-func gigabytes(n int64) string { return fmt.Sprintf("%.3g GB", float64(n)/1e9) }
+// amount prints bytes of memory in the largest unit of which there is one.
+func amount(n int64) string {
+	f, unit := float64(n), "B"
+	for _, next := range []string{"kB", "MB", "GB", "TB"} {
+		if f < 999.5 { // as it is printed
+			break
+		}
+		f, unit = f/1000, next
+	}
+	return fmt.Sprintf("%.3g %s", f, unit)
+}
 
 // queue holds the stages that are to run on one executor, and what those that run occupy.
 //

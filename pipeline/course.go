@@ -22,14 +22,15 @@ type course struct {
 	kept       map[int]bool // steps of kept states
 	first      *stageRun    // queued or running, and yet to keep its last shared state; nil where there is none
 	unlock     func()       // of that state, while there is one
-	asked      bool         // for the lock of a state that another process holds
+	unask      func()       // ends the wait for the lock of a state that another process holds; nil: there is none
 	waiting    []*stageRun
 }
 
-// keptState is the news that a stage has kept a state.
+// keptState is the news that a stage has kept a state, or that it could not.
 type keptState struct {
 	*stageRun
 	step int
+	err  error
 }
 
 // join puts v, which shares a trajectory, among those that wait to start.
@@ -50,12 +51,17 @@ func (c *course) look(steps []int) {
 	}
 }
 
-// passed notes what is kept now.
+// passed notes what is kept now. Where the last state that is shared could not be, there is nothing to wait for.
 func (s *schedule) passed(k keptState) {
-	if k.prospect.shares() {
-		if c := s.courses[k.prospect.key]; c != nil {
-			c.look([]int{k.step})
-		}
+	if !k.prospect.shares() {
+		return
+	}
+	switch c := s.courses[k.prospect.key]; {
+	case c == nil:
+	case k.err == nil:
+		c.look([]int{k.step})
+	case k.stageRun == c.first && k.step == k.prospect.Shared:
+		c.release()
 	}
 }
 
@@ -77,7 +83,7 @@ func (s *schedule) lead(ctx context.Context) {
 			continue
 		}
 		slices.SortFunc(c.waiting, func(a, b *stageRun) int {
-			return cmp.Or(cmp.Compare(a.prospect.Shared, b.prospect.Shared), cmp.Compare(a.order, b.order))
+			return cmp.Or(a.prospect.goesBefore(b.prospect), cmp.Compare(a.order, b.order))
 		})
 		urgent := 0.
 		for _, v := range c.waiting {
@@ -119,7 +125,7 @@ func wantedOf(v *stageRun, waiting []*stageRun) []int {
 func (s *schedule) mayStart(ctx context.Context, c *course, v *stageRun) bool {
 	shared := v.prospect.Shared
 	switch {
-	case c.kept[shared], c.first != nil && shared < c.first.prospect.Shared: // nothing to gain
+	case c.kept[shared], c.first != nil && (shared < c.first.prospect.Shared || c.first.prospect.Shared <= v.prospect.reached(maps.Keys(c.kept))): // nothing to gain
 		return true
 	case c.first != nil:
 		if v.waits != c.first {
@@ -127,7 +133,7 @@ func (s *schedule) mayStart(ctx context.Context, c *course, v *stageRun) bool {
 			s.emit(Event{Addr: v.node.Addr, Action: "progress", Text: fmt.Sprintf("waits for %s, with which it shares its first %s steps", c.first.node.Addr, thousands(c.first.prospect.Shared))})
 		}
 		return false
-	case c.asked:
+	case c.unask != nil:
 		return false
 	}
 	lock := store.Key(append(slices.Clone(c.trajectory), store.Fact{Kind: "state", Name: "step", Value: strconv.Itoa(shared)}))
@@ -144,7 +150,7 @@ func (s *schedule) mayStart(ctx context.Context, c *course, v *stageRun) bool {
 		c.first, c.unlock = v, unlock
 		return true
 	}
-	c.asked = true
+	ctx, c.unask = context.WithCancel(ctx)
 	s.active++
 	s.emit(Event{Addr: v.node.Addr, Action: "progress", Text: fmt.Sprintf("another process takes the first %s steps; waiting", thousands(shared))})
 	go func() {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io/fs"
+	"iter"
 	"path/filepath"
 	"slices"
 
@@ -145,7 +146,7 @@ func (n *Node) neverFits(p *prospect, e Executor) error {
 	}
 	if b := l.Budget(); b.Memory > 0 && p.Memory > b.Memory {
 		return Errorf("resources.memory", "would have to be %s, which this stage takes at its peak, and executor %q has %s: compute less at once, such as with a smaller micro_batch, use another executor, or give it more with executor %q { memory = … }",
-			gigabytes(p.Memory), n.Meta.Executor, gigabytes(b.Memory), n.Meta.Executor)
+			amount(p.Memory), n.Meta.Executor, amount(b.Memory), n.Meta.Executor)
 	}
 	return nil
 }
@@ -209,25 +210,35 @@ func (p *prospect) shares() bool { return p != nil && p.snapshot < p.Shared && !
 // keeps tells whether the last of the states that the stage shares is kept.
 func (p *prospect) keeps() bool { return slices.Contains(p.kept, p.Shared) }
 
+// reached is the latest step of what the stage shares that it need not compute up to, given the steps of kept states.
+func (p *prospect) reached(kept iter.Seq[int]) int {
+	latest := p.snapshot
+	for step := range kept {
+		if step <= p.Shared {
+			latest = max(latest, step)
+		}
+	}
+	return latest
+}
+
+// goesBefore compares stages of one trajectory: the one that shares least goes first, and of equals the one that is furthest.
+func (p *prospect) goesBefore(q *prospect) int {
+	return cmp.Or(cmp.Compare(p.Shared, q.Shared), cmp.Compare(q.snapshot, p.snapshot))
+}
+
 // share tells steps of one trajectory which of them goes first. Each finds what those before it will have kept.
 func share(steps []Step, members []int) {
-	slices.SortStableFunc(members, func(i, j int) int { return cmp.Compare(steps[i].prospect.Shared, steps[j].prospect.Shared) })
+	slices.SortStableFunc(members, func(i, j int) int { return steps[i].prospect.goesBefore(steps[j].prospect) })
 	firsts := map[int]int{} // by the step up to which they compute what is shared
 	for _, i := range members {
 		p := steps[i].prospect
-		latest := 0 // kept up to there
-		for _, step := range p.kept {
-			if step <= p.Shared {
-				latest = step
-			}
-		}
 		before := 0
 		for step, first := range firsts {
 			if steps[first].Key != steps[i].Key {
 				before = max(before, step)
 			}
 		}
-		if before > max(latest, p.snapshot) {
+		if before > p.reached(slices.Values(p.kept)) {
 			if p.snapshot == 0 {
 				steps[i].Notes = nil // it goes on from there, not from what is kept now
 			}

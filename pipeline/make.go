@@ -80,7 +80,7 @@ func (r *runner) carryOut(ctx context.Context, executor Executor, s *stageRun, a
 	file := &lateFile{path: attempt.Log()}
 	log, flush := r.graph.config.secrets.writer(file)
 	t = &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, Progress: r.progress(s), attempt: attempt}
-	t.states = states{notFound: r.keepsOut || n.replace, wanted: s.wanted, emit: r.emit, kept: func(step int) { r.kept(s, step) }}
+	t.states = states{notFound: r.keepsOut || n.replace, wanted: s.wanted, emit: r.emit, kept: func(step int, err error) { r.kept(s, step, err) }}
 	if err = r.stage(ctx, t, s); err == nil {
 		err = t.foretell(n, s.facts, r.keepsOut)
 	}

@@ -109,7 +109,7 @@ func (m *march) Run(ctx context.Context, t *pipeline.Task) error {
 		if stop > 0 && (stop == f.Shared || slices.Contains(t.Wanted(), stop)) {
 			bare := place{Step: p.Step, At: p.At}
 			if err := t.KeepState(stop, bare.write); err != nil {
-				return err
+				fmt.Fprintln(t.Log, err)
 			}
 		}
 	}
@@ -456,6 +456,55 @@ march "other" {
 	}
 }
 
+// TestNothingToWaitFor: a stage waits for no other on its trajectory where that will keep no state, or none that is further
+// than it is itself.
+func TestNothingToWaitFor(t *testing.T) {
+	// b takes its first step only once a has gone past what they share.
+	const blocks = "march \"a\" {\n  steps = 20\n  decay = 10\n}\nmarch \"b\" {\n  steps = 30\n  decay = 20\n}"
+	s := pipelinetest.New(t, marches, nil)
+	noStates := filepath.Join(s.Store.Dir(), "states") // a file
+	if err := errors.Join(os.Mkdir(s.Store.Dir(), 0o777), os.WriteFile(noStates, nil, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	b := make(chan bool)
+	taken(t, func(m *march, step int) error {
+		if m.Steps == 20 && step == 15 {
+			<-b
+		} else if m.Steps == 30 && step == 1 {
+			close(b)
+		}
+		return nil
+	})
+	r := s.Run(2, blocks)
+	if err := errors.Join(r.Err("march.a"), r.Err("march.b")); err != nil {
+		t.Error(err)
+	}
+
+	// b has a snapshot from further on.
+	s = pipelinetest.New(t, marches, nil)
+	taken(t, func(m *march, step int) error {
+		if m.Steps == 50 && step == 20 {
+			return errors.New("out of luck")
+		}
+		return nil
+	})
+	s.Run(1, "march \"b\" {\n  steps = 50\n}")
+	count := taken(t, nil)
+	const later = "march \"a\" {\n  steps = 20\n  decay = 10\n}\nmarch \"c\" {\n  steps = 60\n  decay = 10\n}\nmarch \"b\" {\n  steps = 50\n}"
+	expect(t, planned(t, s, later), `march.a 20 of 20 
+march.c 10 of 60 shares its first 50 steps with march.b, which goes first
+march.b 31 of 50 resumes from the snapshot at step 19 of 50
+`)
+	for _, text := range said(s.Run(2, later), "progress") {
+		if strings.HasPrefix(text, "march.b") {
+			t.Error(text)
+		}
+	}
+	if n := count(); n["0/50"] != 31 || n["0/20"] != 20 {
+		t.Errorf("steps taken: %v", n)
+	}
+}
+
 // TestForetoldMemory: a stage that foretells more memory than its executor has is refused with its line before anything runs,
 // and where its inputs are not known, when they are. What it foretells counts in the budget.
 func TestForetoldMemory(t *testing.T) {
@@ -572,6 +621,47 @@ func TestCollectStates(t *testing.T) {
 		if !slices.Equal(kept, c.kept) || !slices.Equal(gone, c.gone) {
 			t.Errorf("%s: %v stay and %v go, want %v and %v", c.why, kept, gone, c.kept, c.gone)
 		}
+	}
+}
+
+// TestTurnIsNotWaitedFor: a run that starts nothing new, since a stage failed, does not wait for another process's turn.
+func TestTurnIsNotWaitedFor(t *testing.T) {
+	s := pipelinetest.New(t, marches, nil)
+	first, err := s.Load(blockOf(30, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, ended, asked := make(chan bool), make(chan bool), make(chan bool)
+	taken(t, func(m *march, step int) error {
+		switch {
+		case m.Seed == 1:
+			<-asked
+			return errors.New("out of luck")
+		case step == 10:
+			close(begun)
+			<-ended
+		}
+		return nil
+	})
+	var other sync.WaitGroup
+	defer other.Wait()
+	defer close(ended)
+	other.Go(func() {
+		first.Run(t.Context(), store.Open(s.Store.Dir()), pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(1)}}, func(pipeline.Event) {})
+	})
+	<-begun
+	second, err := s.Load(blockOf(30, "save = [20]") + "march \"bad\" {\n  seed  = 1\n  steps = 5\n}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(2)}, FailFast: true}
+	out, err := second.Run(t.Context(), store.Open(s.Store.Dir()), o, func(e pipeline.Event) {
+		if strings.HasPrefix(e.Text, "another process takes the first 30 steps") {
+			close(asked)
+		}
+	})
+	if err != nil || out.Ended != "march.bad" || out.NotBegun != 1 {
+		t.Errorf("%+v, %v", out, err)
 	}
 }
 

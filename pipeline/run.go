@@ -184,8 +184,8 @@ type runner struct {
 	commit  chan struct{} // holds a token for each stage that is being recorded
 	stages  map[*Node]*stageRun
 
-	kept     func(s *stageRun, step int) // hears of states that are kept
-	keepsOut bool                        // of the store: nothing that is missing there is made, but what was dropped
+	kept     func(s *stageRun, step int, err error) // hears of states that are kept
+	keepsOut bool                                   // of the store: nothing that is missing there is made, but what was dropped
 
 	mu      sync.Mutex // guards what follows
 	notify  func(Event)

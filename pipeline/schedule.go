@@ -103,7 +103,7 @@ func newSchedule(r *runner, out *Outcome, record *Record) *schedule {
 		done:    make(chan finished),
 		again:   make(chan *stageRun),
 	}
-	r.kept = func(v *stageRun, step int) { s.kept <- keptState{v, step} }
+	r.kept = func(v *stageRun, step int, err error) { s.kept <- keptState{v, step, err} }
 	r.stages = make(map[*Node]*stageRun, len(r.graph.Nodes))
 	for i, n := range r.graph.Nodes {
 		v := &stageRun{node: n, order: i}
@@ -144,7 +144,8 @@ func (s *schedule) run(ctx context.Context) {
 			s.passed(k)
 		case c := <-s.turn:
 			s.active--
-			c.asked = false
+			c.unask()
+			c.unask = nil
 		case v := <-s.freed:
 			s.free(v)
 			s.commits[v] = true
@@ -395,8 +396,13 @@ func (s *schedule) skipConsumers(v *stageRun) {
 	}
 }
 
-// giveUp fails what waits for another attempt, which it will not have.
+// giveUp fails what waits for another attempt, which it will not have, and waits for no other process's turn.
 func (s *schedule) giveUp() {
+	for _, c := range s.courses {
+		if c.unask != nil {
+			c.unask()
+		}
+	}
 	for v, p := range s.paused {
 		if p.timer.Stop() {
 			s.active--

@@ -11,9 +11,9 @@ import (
 type states struct {
 	trajectory []store.Fact // what states up to step shared depend on; nil: none are kept and none are found
 	shared     int
-	notFound   bool           // earlier work is not gone on with
-	wanted     []int          // steps whose states others wait for
-	kept       func(step int) // hears of every state that is kept
+	notFound   bool                      // earlier work is not gone on with
+	wanted     []int                     // steps whose states others wait for
+	kept       func(step int, err error) // hears of every state that is kept, or why it could not be
 	emit       func(Event)
 
 	steps   int // of all the work,
@@ -68,9 +68,7 @@ func (t *Task) KeepState(step int, write func(dir string) error) error {
 		return fmt.Errorf("the state after step %d cannot be kept: only those up to step %d are shared", step, t.shared)
 	}
 	err := t.attempt.KeepState(t.trajectory, step, write)
-	if err == nil && t.kept != nil {
-		t.kept(step)
-	}
+	t.kept(step, err)
 	return err
 }
 
