@@ -70,9 +70,13 @@ type DivergedError struct {
 	Step         int    // the step, counted from 1, that computed them
 	Tensor       string // where the first one is: a parameter's name, "the gradient of" or "the second moment of" one, "loss" or "validation loss"
 	LearningRate float64
+	Given        bool // they came from the weights that the training began with, before it changed them
 }
 
 func (e *DivergedError) Error() string {
+	if e.Given {
+		return fmt.Sprintf("training diverged at step %d: %s is not finite with the weights that it began with; begin with others", e.Step, e.Tensor)
+	}
 	return fmt.Sprintf("training diverged at step %d: %s is not finite at learning rate %.3g; lower learning_rate, lengthen the warmup or set clip",
 		e.Step, e.Tensor, e.LearningRate)
 }
@@ -271,7 +275,7 @@ func (r *Trainer) step() (loss float64, err error) {
 		if name := unfinite(g.tensors); name != "" {
 			where = "the gradient of " + name
 		}
-		return 0, r.diverged(s.Step+1, where)
+		return 0, r.diverged(s.Step+1, where, s.Step == 0)
 	}
 
 	beta1, beta2 := float64(s.Beta1Power*t.Optimizer.Betas[0]), float64(s.Beta2Power*t.Optimizer.Betas[1])
@@ -320,7 +324,7 @@ func (r *Trainer) overran() error {
 			copy(r.pieces[i].w, r.pieces[i].g)
 		}
 	}
-	return r.diverged(r.state.Step+1, name)
+	return r.diverged(r.state.Step+1, name, false)
 }
 
 // norm returns the Euclidean norm of all that square squares: float64 sums by row, then over rows in order.
@@ -347,15 +351,15 @@ func (r *Trainer) row(evaluate bool) (Row, error) {
 	if evaluate {
 		loss := r.net.MeanLoss(r.training.Validation)
 		if !isFinite(loss) {
-			return row, r.diverged(s.Step, "validation loss")
+			return row, r.diverged(s.Step, "validation loss", s.Step == 0)
 		}
 		row.ValidationLoss, row.Evaluated = loss, true
 	}
 	return row, nil
 }
 
-func (r *Trainer) diverged(step int, tensor string) error {
-	return &DivergedError{Step: step, Tensor: tensor, LearningRate: r.rate(max(0, step-1))}
+func (r *Trainer) diverged(step int, tensor string, given bool) error {
+	return &DivergedError{Step: step, Tensor: tensor, LearningRate: r.rate(max(0, step-1)), Given: given}
 }
 
 // unfinite names the first tensor with an element that is not finite, or none.
