@@ -212,7 +212,8 @@ func (g *generator) step() error {
 	for i, s := range g.active {
 		o := s.out
 		if loss := n.work.loss[i]; loss-loss != 0 || g.next[i] < 0 {
-			return fmt.Errorf("the model's logits, or what the penalty makes of them, are not finite, %d tokens after the prompt of %s", len(o.Tokens), s.problem.Name)
+			return fmt.Errorf("the model's logits, or what the penalty makes of them, are not finite, %d tokens after the prompt of %s",
+				len(o.Tokens), s.problem.Name)
 		}
 		o.Tokens = append(o.Tokens, g.next[i])
 		o.LogProbability -= n.work.loss[i]
