@@ -8,8 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/pprof/profile"
 )
 
 // TestGroupsAreOfCodeThatIsThere: the files and functions by which a profile is told still exist.
@@ -70,5 +73,40 @@ func TestGroups(t *testing.T) {
 		if k, p := kernelOf(c.stack), partOf(c.stack); k != c.kernel || p != c.part {
 			t.Errorf("%v is of %q, %q", c.stack, k, p)
 		}
+	}
+}
+
+// TestProfileIsTheWhole: the rows of either table sum to what was sampled, which its last one tells, wherever the samples stand.
+func TestProfileIsTheWhole(t *testing.T) {
+	stack := func(id uint64, name, file string) *profile.Location {
+		return &profile.Location{ID: id, Line: []profile.Line{{Function: &profile.Function{ID: id, Name: name, Filename: file}}}}
+	}
+	product, update := stack(1, "anneal/lm/kernel.(*Scratch).Product", "lm/kernel/product.go"), stack(2, "anneal/lm.(*Trainer).updatePiece", "lm/train.go")
+	collector, step := stack(3, "runtime.gcDrain", "runtime/mgcmark.go"), stack(4, "anneal/lm.(*Trainer).step", "lm/train.go")
+	read := &profile.Profile{SampleType: []*profile.ValueType{{Type: "samples", Unit: "count"}, {Type: "cpu", Unit: "nanoseconds"}}}
+	for i, l := range []*profile.Location{product, update, collector, step} {
+		read.Location, read.Function = append(read.Location, l), append(read.Function, l.Line[0].Function)
+		read.Sample = append(read.Sample, &profile.Sample{Location: []*profile.Location{l}, Value: []int64{1, int64(i+1) * 1e7}})
+	}
+	var p profiler
+	if err := read.Write(&p.samples); err != nil {
+		t.Fatal(err)
+	}
+	var kernels, parts []float64
+	if err := p.rows(5, func(row any) {
+		switch row := row.(type) {
+		case kernelRow:
+			kernels = append(kernels, row.Millis)
+		case partRow:
+			parts = append(parts, row.Millis)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []float64{12, 6, 2, 20}; !slices.Equal(kernels, want) {
+		t.Errorf("kernels took %v ms a step, want %v", kernels, want)
+	}
+	if want := []float64{4, 8, 8, 20}; !slices.Equal(parts, want) {
+		t.Errorf("parts took %v ms a step, want %v", parts, want)
 	}
 }

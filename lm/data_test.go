@@ -1,20 +1,5 @@
 package lm
 
-import (
-	"syscall"
-	"testing"
-	"time"
-)
-
-// cpuTime is what the process has used so far, of all its threads.
-func cpuTime(b *testing.B) time.Duration {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
-
 // text is a stream of ids that repeats and varies enough to be learnt.
 func text(vocab, length int) Stream[uint16] {
 	ids := make(Stream[uint16], length)
