@@ -89,8 +89,8 @@ func (in stagedInputs) Path(r Ref, name string) (string, error) {
 }
 
 // walk follows a stage that goes from one step whose state it needs to the next, and jumps to the latest kept state up to
-// there: from is where it starts, jumped how many steps it need not compute after that.
-func (p *prospect) walk() (from, jumped int) {
+// there: from is where it starts, jumped how many steps it need not compute after that, legs what it computes of what it shares.
+func (p *prospect) walk() (from, jumped int, legs []leg) {
 	at := p.snapshot
 	from = at
 	for _, stop := range append(slices.Clone(p.Stops), p.Shared) {
@@ -104,23 +104,34 @@ func (p *prospect) walk() (from, jumped int) {
 				} else {
 					jumped += step - at
 				}
+				at = step
 				break
 			}
 		}
+		legs = append(legs, leg{at, stop})
 		at = stop
 	}
-	return from, jumped
+	return from, jumped, legs
+}
+
+// leg is what a stage computes in one go.
+type leg struct{ from, to int }
+
+// passes tells whether the stage computes the step, which it shares, on its walk.
+func (p *prospect) passes(step int) bool {
+	_, _, legs := p.walk()
+	return slices.ContainsFunc(legs, func(l leg) bool { return l.from < step && step <= l.to })
 }
 
 // computed is how many of its steps the stage really has to compute.
 func (p *prospect) computed() int {
-	from, jumped := p.walk()
+	from, jumped, _ := p.walk()
 	return max(0, p.Steps-from-jumped)
 }
 
 // notes say from where the stage of that key goes on. past is what its address had last, nil where that is nothing.
 func (p *prospect) notes(key store.Digest, past *stored) []string {
-	from, jumped := p.walk()
+	from, jumped, _ := p.walk()
 	var notes []string
 	total := thousands(p.Steps)
 	switch {
@@ -246,9 +257,11 @@ func share(steps []Step, members []int) {
 			for step := range firsts {
 				p.kept = append(p.kept, step)
 			}
-			for _, step := range p.Stops { // which those who go first keep too
-				if step <= before {
-					p.kept = append(p.kept, step)
+			for _, stop := range p.Stops { // which those who go first keep too, where they pass there
+				for _, first := range firsts {
+					if steps[first].prospect.passes(stop) {
+						p.kept = append(p.kept, stop)
+					}
 				}
 			}
 			slices.Sort(p.kept)

@@ -33,7 +33,7 @@ type stageRun struct {
 	result *store.Result // once it is there
 
 	prospect *prospect // of its forecast, where it makes one and has no result
-	waits    *stageRun // that goes first on its trajectory
+	waits    *turn     // of the one that goes before it on its trajectory
 	wanted   []int     // steps whose states others need, where it goes first
 
 	reported struct{ step, total int } // its last progress; its own goroutine's until it has finished
@@ -75,7 +75,7 @@ type schedule struct {
 	left     float64 // seconds expected of those that are not settled
 
 	kept  chan keptState
-	turn  chan *course   // another process has kept its state, or has ended
+	over  chan over
 	freed chan *stageRun // its own work is done, not yet recorded
 	done  chan finished
 	again chan *stageRun
@@ -98,7 +98,7 @@ func newSchedule(r *runner, out *Outcome, record *Record) *schedule {
 		commits: map[*stageRun]bool{},
 		courses: map[store.Digest]*course{},
 		kept:    make(chan keptState),
-		turn:    make(chan *course),
+		over:    make(chan over),
 		freed:   make(chan *stageRun),
 		done:    make(chan finished),
 		again:   make(chan *stageRun),
@@ -142,10 +142,9 @@ func (s *schedule) run(ctx context.Context) {
 		select {
 		case k := <-s.kept:
 			s.passed(k)
-		case c := <-s.turn:
+		case o := <-s.over:
 			s.active--
-			c.unask()
-			c.unask = nil
+			o.course.end(o.turn)
 		case v := <-s.freed:
 			s.free(v)
 			s.commits[v] = true
@@ -165,7 +164,9 @@ func (s *schedule) run(ctx context.Context) {
 		}
 	}
 	for _, c := range s.courses {
-		c.release()
+		for _, t := range c.turns {
+			c.end(t)
+		}
 	}
 	s.out.Interrupted = ctx.Err() != nil
 	for _, v := range s.order {
@@ -399,8 +400,10 @@ func (s *schedule) skipConsumers(v *stageRun) {
 // giveUp fails what waits for another attempt, which it will not have, and waits for no other process's turn.
 func (s *schedule) giveUp() {
 	for _, c := range s.courses {
-		if c.unask != nil {
-			c.unask()
+		for _, t := range c.turns {
+			if t.stage == nil {
+				t.end()
+			}
 		}
 	}
 	for v, p := range s.paused {
