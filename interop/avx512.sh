@@ -8,7 +8,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
 # Tests that compare instruction sets, and are short.
-kernel='-test.run=^(TestProductIsOneChain|TestPortableFMAAgainstTiles|TestVectorsAgainstTheirTwins|TestTinyIsZero|TestChoose)$'
+kernel='-test.run=^(TestProductIsOneChain|TestPortableFMAAgainstTiles|TestVectorsAgainstTheirTwins|TestTinyIsZero|TestDecodeEqualsForward|TestProductStaysInside|TestVectorsStayInside|TestChoose)$'
 model='-test.run=Reproducible'
 if grep -qw avx512vl /proc/cpuinfo; then
 	go test ./lm/kernel "-run=${kernel#*=}"
