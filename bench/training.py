@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """bench/training.py [ROUNDS]: products, training and generation, against PyTorch, OpenBLAS, the machine's peak and our goals.
 
-Ours (`anneal bench`) and theirs take turns, ROUNDS times over (3), so that other load falls on both; the tables have medians. About five minutes.
+Ours (`anneal bench`) and theirs take turns, ROUNDS times over (3), so that other load falls on both; the tables have medians. Five to ten minutes.
 PyTorch of Debian is built for /usr/bin/python3; with the reference BLAS it would be ten times slower, so that OpenBLAS is the fair opponent. On
 Debian as root both are installed where they are missing; elsewhere the script goes without them.
 """
