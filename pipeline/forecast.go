@@ -250,9 +250,7 @@ func share(steps []Step, members []int) {
 			}
 		}
 		if before > p.reached(slices.Values(p.kept)) {
-			if p.snapshot == 0 {
-				steps[i].Notes = nil // it goes on from there, not from what is kept now
-			}
+			steps[i].Notes = steps[i].Notes[:min(1, p.snapshot)] // but for its snapshot it goes on from there, not from what is kept now
 			steps[i].Notes = append(steps[i].Notes, fmt.Sprintf("shares its first %s steps with %s, which goes first", thousands(before), steps[firsts[before]].Node.Addr))
 			for step := range firsts {
 				p.kept = append(p.kept, step)

@@ -505,6 +505,38 @@ march.b 31 of 50 resumes from the snapshot at step 19 of 50
 	}
 }
 
+// TestTurnsAhead: stages that are ahead of the one that shares least share with one another; and nobody computes what is kept for the sake
+// of another's save point.
+func TestTurnsAhead(t *testing.T) {
+	const blocks = `
+march "behind" {
+  steps = 19
+}
+march "first" {
+  steps = 53
+  decay = 26
+}
+march "second" {
+  steps = 55
+  decay = 25
+  save  = [6, 11]
+}`
+	for _, jobs := range []int{1, 3} {
+		s := pipelinetest.New(t, marches, nil)
+		s.Run(1, blockOf(11, ""))
+		s.Run(1, blockOf(23, ""))
+		expect(t, planned(t, s, blocks), `march.behind 8 of 19 continues from step 11 of 19
+march.first 30 of 53 continues from step 23 of 53
+march.second 34 of 55 shares its first 27 steps with march.first, which goes first
+`)
+		count := taken(t, nil)
+		s.Run(jobs, blocks)
+		if n := count(); n["0/19"] != 8 || n["0/53"] != 30 || n["0/55"] != 34 {
+			t.Errorf("%d jobs: steps taken: %v", jobs, n)
+		}
+	}
+}
+
 // TestForetoldMemory: a stage that foretells more memory than its executor has is refused with its line before anything runs,
 // and where its inputs are not known, when they are. What it foretells counts in the budget.
 func TestForetoldMemory(t *testing.T) {

@@ -23,6 +23,7 @@ type Attempt struct {
 	store   *Store
 	key     Digest
 	adopted snapshot
+	scratch bool // nothing goes on from it
 }
 
 // Attempt starts a new attempt at key, whose lock the caller holds, and clears away earlier ones, of which it adopts the
@@ -67,7 +68,11 @@ func (s *Store) Scratch(key Digest) (*Attempt, error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, err
 	}
-	return s.newAttempt(key, dir)
+	a, err := s.newAttempt(key, dir)
+	if err == nil {
+		a.scratch = true
+	}
+	return a, err
 }
 
 func (s *Store) newAttempt(key Digest, dir string) (*Attempt, error) {

@@ -42,8 +42,12 @@ func snapshots(attempt string) []snapshot {
 	return all
 }
 
-// Snapshot makes the state that write leaves in the folder dir the attempt's snapshot, durably, in place of the one before.
+// Snapshot makes the state that write leaves in the folder dir the attempt's snapshot, durably, in place of the one before. One that
+// Scratch started takes none.
 func (a *Attempt) Snapshot(step int, write func(dir string) error) error {
+	if a.scratch {
+		return nil
+	}
 	now, err := a.snapshot(step)
 	if err != nil {
 		return err
