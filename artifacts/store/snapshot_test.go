@@ -58,6 +58,9 @@ func TestSnapshots(t *testing.T) {
 	if left := snapshots(a.Dir); len(left) != 1 || s.SnapshotStep(Key(facts)) != 10 {
 		t.Errorf("left are %v, the newest is of step %d", left, s.SnapshotStep(Key(facts)))
 	}
+	if again, err := s.Scratch(Key(facts)); err != nil || again.Snapshot(5, func(string) error { return errors.New("nothing goes on from it") }) != nil {
+		t.Errorf("an attempt that is to be compared takes a snapshot, or %v", err)
+	}
 	full := errors.New("no room")
 	if err := a.Snapshot(11, func(dir string) error { return errors.Join(state("eleven")(dir), full) }); !errors.Is(err, full) {
 		t.Errorf("a state that cannot be written: %v", err)
