@@ -329,11 +329,7 @@ func TestForwardInPieces(t *testing.T) {
 const goldenGradients = "048a20be523a9065"
 
 func TestGradientsAreReproducible(t *testing.T) {
-	defer func(name string) { _ = kernel.Choose(name) }(kernel.ISA())
-	for _, isa := range kernel.Choices() {
-		if err := kernel.Choose(isa); err != nil {
-			t.Fatal(err)
-		}
+	onEachISA(t, func(t *testing.T) {
 		for _, cores := range []int{1, 2, 7} {
 			var all []Parameter
 			for _, name := range slices.Sorted(maps.Keys(models())) {
@@ -347,10 +343,10 @@ func TestGradientsAreReproducible(t *testing.T) {
 				}
 			}
 			if got := digest(all); got != goldenGradients {
-				t.Errorf("%s, %d cores: digest %s, want %s", isa, cores, got, goldenGradients)
+				t.Errorf("%d cores: digest %s, want %s", cores, got, goldenGradients)
 			}
 		}
-	}
+	})
 }
 
 // Once its workspaces are there, a step allocates nothing.

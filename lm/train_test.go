@@ -72,11 +72,7 @@ func trainer(t testing.TB, n *Net, training Training) *Trainer {
 }
 
 func TestTrainingIsReproducible(t *testing.T) {
-	defer func(name string) { _ = kernel.Choose(name) }(kernel.ISA())
-	for _, isa := range kernel.Choices() {
-		if err := kernel.Choose(isa); err != nil {
-			t.Fatal(err)
-		}
+	onEachISA(t, func(t *testing.T) {
 		step := 0
 		for name, cores := range map[string]func() int{
 			"1": nil, "2": func() int { return 2 }, "7": func() int { return 7 }, "changing": func() int { step++; return step % 5 },
@@ -84,9 +80,20 @@ func TestTrainingIsReproducible(t *testing.T) {
 			n, training := tiny(t, cores)
 			s := train(t, n, training)
 			if got := digest(s.Weights, s.M, s.V); got != golden {
-				t.Errorf("%s, %s cores: digest %s, want %s", isa, name, got, golden)
+				t.Errorf("%s cores: digest %s, want %s", name, got, golden)
 			}
 		}
+	})
+}
+
+// onEachISA runs a test with each instruction set of this machine.
+func onEachISA(t *testing.T, test func(t *testing.T)) {
+	defer func(name string) { _ = kernel.Choose(name) }(kernel.ISA())
+	for _, isa := range kernel.Choices() {
+		if err := kernel.Choose(isa); err != nil {
+			t.Fatal(err)
+		}
+		t.Run(isa, test)
 	}
 }
 
