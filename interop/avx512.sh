@@ -51,7 +51,7 @@ cat >"$tmp/iso/isolinux.cfg" <<END
 default anneal
 label anneal
 kernel vmlinuz
-append initrd=initrd console=ttyS0 quiet loglevel=3 clearcpuid=xsaves,xsavec mitigations=off tsc=reliable lpj=4000000 no_timer_check nosmp noapic random.trust_cpu=on panic=-1
+append initrd=initrd console=ttyS0 quiet loglevel=3 clearcpuid=xsaves,xsavec mitigations=off tsc=reliable lpj=4000000 no_timer_check nosmp noapic nohz=off highres=off random.trust_cpu=on panic=-1
 END
 xorriso -as mkisofs -quiet -o "$tmp/boot.iso" -b isolinux.bin -c boot.cat -no-emul-boot -boot-load-size 4 -boot-info-table "$tmp/iso" 2>/dev/null
 cat >"$tmp/bochsrc" <<END
@@ -67,7 +67,14 @@ log: $tmp/log
 clock: sync=none
 END
 echo c >"$tmp/continue" # Debian's Bochs starts in its debugger
-TERM=xterm timeout 1500 script -qec "bochs -q -f $tmp/bochsrc -rc $tmp/continue" /dev/null >"$tmp/screen" 2>&1 </dev/null || true
+TERM=xterm timeout 1500 script -qefc "bochs -q -f $tmp/bochsrc -rc $tmp/continue" /dev/null >"$tmp/screen" 2>&1 </dev/null &
+# Bochs draws its screen on a terminal of its own, and stops for good when that is full: it is read.
+while kill -0 $! 2>/dev/null; do
+	screen=$(sed -nE 's/.*connected to screen "([^"]*)".*/\1/p' "$tmp/screen")
+	[ -n "$screen" ] && cat "$screen" >/dev/null 2>&1 || true
+	sleep 0.2
+done
+wait $! || true
 tr -d '\r' <"$tmp/serial" >"$tmp/output"
 cat "$tmp/output"
 grep -qx 'exit code 0' "$tmp/output"
