@@ -15,6 +15,20 @@ type TrainingRow struct {
 	DivergedAt     *int64   `parquet:"diverged_at"`     // in the last row of a training that diverged: the step whose numbers were not finite
 }
 
+// TrainingSummary is what a training came to: the one row of its "summary". Timescales are those of AdamW's weights, which are an exponential
+// moving average of its updates (Wang & Aitchison 2024), in trainings: the share of all steps that the average reaches back over.
+type TrainingSummary struct {
+	Parameters     int64    `parquet:"parameters"`
+	Steps          int64    `parquet:"steps"`           // done
+	Tokens         int64    `parquet:"tokens"`          // seen
+	Repetition     float64  `parquet:"repetition"`      // tokens seen / distinct tokens
+	TimescalePeak  *float64 `parquet:"timescale_peak"`  // τ = 1/(lr_peak·weight_decay·steps); null without weight decay: infinite
+	Timescale      *float64 `parquet:"timescale"`       // τ = 1/(weight_decay·Σ lr), which compares across schedules
+	TrainLoss      *float64 `parquet:"train_loss"`      // of the last row of the metrics
+	ValidationLoss *float64 `parquet:"validation_loss"` // likewise; null where it was not evaluated
+	DivergedAt     *int64   `parquet:"diverged_at"`     // the step whose numbers were not finite; null where all were
+}
+
 // WriteTraining writes the metrics of a training. All numbers must be finite.
 func WriteTraining(path string, rows []TrainingRow) error {
 	for _, r := range rows {

@@ -83,6 +83,15 @@ func (s Schedule) Independent(steps int) (until int, why string) {
 	return until, why
 }
 
+// Sum returns Σ Factor over the steps of a training of so many.
+func (s Schedule) Sum(steps int) float64 {
+	sum := 0.0
+	for step := range steps {
+		sum += s.Factor(step, steps)
+	}
+	return sum
+}
+
 // warmup returns the number of steps of warmup.
 func (s Schedule) warmup(steps int) int {
 	if s.Warmup > 0 {

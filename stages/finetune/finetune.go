@@ -13,8 +13,8 @@ import (
 	"anneal/stages/internal/weights"
 )
 
-// Kind is finetune. Its outputs are the weights after the last step and the metrics of the training.
-var Kind = &pipeline.Kind{Name: "finetune", Version: 2, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
+// Kind is finetune. Its outputs are the weights after the last step, the metrics of the training and their summary.
+var Kind = &pipeline.Kind{Name: "finetune", Version: 3, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
 	return standard()
 }}
 
@@ -58,7 +58,7 @@ type Finetune struct {
 	Schedule lm.Schedule `hcl:"schedule,block" doc:"the learning rate over the training: a linear warmup to its peak, then a shape"`
 }
 
-// Outputs lists weights and metrics.
+// Outputs lists weights, metrics and their summary.
 func (*Finetune) Outputs() []pipeline.Output { return training.Outputs }
 
 // Check blames what no training could start with.

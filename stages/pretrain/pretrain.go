@@ -14,8 +14,8 @@ import (
 	"anneal/stages/internal/training"
 )
 
-// Kind is pretrain. Its outputs are the weights of every save point and the metrics of the training.
-var Kind = &pipeline.Kind{Name: "pretrain", Version: 2, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
+// Kind is pretrain. Its outputs are the weights of every save point, the metrics of the training and their summary.
+var Kind = &pipeline.Kind{Name: "pretrain", Version: 3, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
 	return standard()
 }}
 
@@ -77,7 +77,7 @@ type Evaluate struct {
 	Tokens int `hcl:"tokens,optional" doc:"how many to measure on, at most; one sequence at least"`
 }
 
-// Outputs lists weights and metrics.
+// Outputs lists weights, metrics and their summary.
 func (*Pretrain) Outputs() []pipeline.Output { return training.Outputs }
 
 // Check blames what no training could start with.

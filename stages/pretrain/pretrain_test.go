@@ -49,7 +49,7 @@ const validated = `
 // Equal configuration gives equal bytes, on one core and on two. The digests change only together with a version: the
 // kind's, or that of the arithmetic.
 func TestGolden(t *testing.T) {
-	want := map[string]string{"weights": "59dec7fbf718940d", "metrics": "05b5b112391284df"}
+	want := map[string]string{"weights": "59dec7fbf718940d", "metrics": "05b5b112391284df", "summary": "f595b64d508ec7ce"}
 	for _, cores := range []int{1, 2} {
 		r := pipelinetest.Run(t, kinds, cores, tiny(validated), nil)
 		for output, digest := range want {

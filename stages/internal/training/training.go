@@ -27,6 +27,7 @@ const rowEvery = 10
 var Outputs = []pipeline.Output{
 	{Name: "weights", Type: "weights", Doc: "the model at each save point, with its vocabulary"},
 	{Name: "metrics", Type: "table", Doc: "rows along the training: step, tokens, epochs, learning rate, losses (nats a token), norms of gradient and weights, diverged_at"},
+	{Name: "summary", Type: "table", Doc: "one row: parameters, steps, tokens, repetition of the data, the timescale of weight decay, the last losses, diverged_at"},
 }
 
 // Plan is what is trained.
@@ -87,7 +88,9 @@ func Run(ctx context.Context, t *pipeline.Task, p Plan) error {
 		return err
 	}
 	fmt.Fprintf(t.Log, "trained for %.1f s\n", time.Since(started).Seconds())
-	return errors.Join(w.Close(), artifacts.WriteTraining(t.Output("metrics"), r.rows()))
+	rows := r.rows()
+	return errors.Join(w.Close(), artifacts.WriteTraining(t.Output("metrics"), rows),
+		artifacts.WriteRows(t.Output("summary"), []artifacts.TrainingSummary{r.summary(rows[len(rows)-1])}))
 }
 
 // run is a training under way.
@@ -209,6 +212,20 @@ func (r *run) rows() []artifacts.TrainingRow {
 	}
 	slices.SortFunc(all, func(a, b artifacts.TrainingRow) int { return int(a.Step - b.Step) })
 	return all
+}
+
+// summary tells what the training came to, given its last row.
+func (r *run) summary(last artifacts.TrainingRow) artifacts.TrainingSummary {
+	s := artifacts.TrainingSummary{
+		Parameters: int64(r.Net.Model().ParameterCount(r.Net.Vocab())),
+		Steps:      last.Step, Tokens: last.Tokens, Repetition: last.Epochs,
+		TrainLoss: last.TrainLoss, ValidationLoss: last.ValidationLoss, DivergedAt: last.DivergedAt,
+	}
+	if decay := r.Optimizer.LearningRate * r.Optimizer.WeightDecay; decay > 0 {
+		s.TimescalePeak = new(1 / (decay * float64(r.Steps)))
+		s.Timescale = new(1 / (decay * r.Schedule.Sum(r.Steps)))
+	}
+	return s
 }
 
 // row keeps a regular row.
