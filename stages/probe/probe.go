@@ -13,7 +13,7 @@ import (
 )
 
 // Kind is registered as "probe".
-var Kind = &pipeline.Kind{Name: "probe", Version: 2, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
+var Kind = &pipeline.Kind{Name: "probe", Version: 3, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
 	return &Probe{
 		Overfit:      &Overfit{Tokens: 1 << 16},
 		Separability: &Separability{Pool: []string{poolMean, poolLast}, Standardise: true},

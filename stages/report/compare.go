@@ -79,8 +79,8 @@ func (c Compare) frame(before, after *frame) (*frame, error) {
 		out.columns = append(out.columns, column{name: n, kind: artifacts.Float64})
 	}
 	for _, pick := range chosen {
-		a := find(afters, pick.group)
-		b := find(befores, pick.group[:len(c.On)])
+		was, is := find(befores, pick.group[:len(c.On)]), find(afters, pick.group)
+		a, b := is.mean, was.mean
 		gain := a - b
 		if lower {
 			gain = b - a
@@ -88,6 +88,7 @@ func (c Compare) frame(before, after *frame) (*frame, error) {
 		for i, v := range slices.Concat(pick.group, []any{finite(b), finite(a), finite(gain)}) {
 			out.columns[i].values = append(out.columns[i].values, v)
 		}
+		out.from = append(out.from, union(before.origins(was.rows), after.origins(is.rows)))
 		out.rows++
 	}
 	return out, nil
@@ -114,14 +115,21 @@ func (c Compare) choose(after *frame, by []string, lower bool) ([]cell, error) {
 	return best, nil
 }
 
-// find returns the mean of the cell of a group, NaN where there is none.
-func find(cells []cell, group []any) float64 {
+// find returns the cell of a group, one without a mean where there is none.
+func find(cells []cell, group []any) cell {
 	for _, c := range cells {
 		if compareTuples(c.group, group) == 0 {
-			return c.mean
+			return c
 		}
 	}
-	return math.NaN()
+	return cell{mean: math.NaN()}
+}
+
+// union joins two ascending lists into one.
+func union(a, b []int) []int {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // finite returns v as a value of a column: missing where it is not finite.

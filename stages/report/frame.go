@@ -25,6 +25,7 @@ type frame struct {
 	metric  string // what a comparison compares, "" for a table
 	columns []column
 	rows    int
+	from    [][]int // of each row the origins it was made of, by their places among the report's, ascending
 }
 
 // column returns the column named, nil where there is none.
@@ -35,6 +36,16 @@ func (f *frame) column(name string) *column {
 		}
 	}
 	return nil
+}
+
+// origins returns those that the rows given were made of, ascending.
+func (f *frame) origins(rows []int) []int {
+	var all []int
+	for _, i := range rows {
+		all = append(all, f.from[i]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // names lists the columns, for messages.

@@ -16,7 +16,7 @@ import (
 )
 
 // Kind is registered as "report".
-var Kind = &pipeline.Kind{Name: "report", Version: 1, Doc: doc, New: func() pipeline.Stage { return &Report{Title: "Report"} }}
+var Kind = &pipeline.Kind{Name: "report", Version: 2, Doc: doc, New: func() pipeline.Stage { return &Report{Title: "Report"} }}
 
 const doc = `A page and its tables, from rows with their sweep coordinates. It is a small language of blocks, so that another study needs no Go.
 
@@ -182,7 +182,7 @@ func read(ctx context.Context, t *pipeline.Task, name string, rows []pipeline.Ro
 		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, part{row.Point, table})
+		parts = append(parts, part{row.Point, table, len(in.origins)})
 		in.origins = append(in.origins, origin{name, row.Point.String(), input.Blob.Digest.String()})
 	}
 	return parts, nil

@@ -144,7 +144,7 @@ func partOf[T any](t *testing.T, p pipeline.Point, rows []T) part {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return part{p, table}
+	return part{point: p, table: table}
 }
 
 // report is the configuration that the study is shown with, and its inputs.

@@ -26,8 +26,9 @@ func (t Table) Check() error {
 
 // part is one artifact that was read, with where it stands.
 type part struct {
-	point pipeline.Point
-	table *artifacts.Table
+	point  pipeline.Point
+	table  *artifacts.Table
+	origin int // its place among the report's origins
 }
 
 // frames are the tables and comparisons of a report by name.
@@ -59,6 +60,7 @@ func join(name string, parts []part) (*frame, error) {
 	slices.Sort(coordinates)
 	all := &artifacts.Table{}
 	columns := make([]column, len(coordinates))
+	var from [][]int
 	for i, n := range coordinates {
 		columns[i] = column{name: n, coordinate: true}
 	}
@@ -78,6 +80,7 @@ func join(name string, parts []part) (*frame, error) {
 		if err := all.Append(p.table); err != nil {
 			return nil, err
 		}
+		from = append(from, slices.Repeat([][]int{{p.origin}}, p.table.Rows())...)
 	}
 	for _, c := range all.Columns {
 		if slices.Contains(coordinates, c.Name) {
@@ -92,7 +95,7 @@ func join(name string, parts []part) (*frame, error) {
 			}
 		}
 	}
-	return &frame{name: name, columns: columns, rows: all.Rows()}, nil
+	return &frame{name: name, columns: columns, rows: all.Rows(), from: from}, nil
 }
 
 // coordinate gives a coordinate's value the type of its column: int64 for seeds, double for other numbers.
