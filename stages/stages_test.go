@@ -26,7 +26,7 @@ func TestDefaults(t *testing.T) {
 		"probe": `overfit.tokens=65536 separability.pool=["mean" "last"] separability.standardise=true ` +
 			`spectrum.matrices=["QK" "OV"] spectrum.threshold=0.95 ` +
 			`sample.greedy=true sample.temperature=1 sample.top_p=1 sample.repetition_penalty=1 score.metrics=["accuracy" "response_loss"]`,
-		"report": `title="Report" compare.better="by_name" compare.chosen_on="validation" claim.unit="seed" ` +
+		"report": `title="Report" compare.better="by_name" compare.chosen_on="validation" claim.contrast="ends" claim.unit="seed" ` +
 			`claim.base.better="by_name" claim.after.better="by_name" claim.criterion.better="by_name" figure.scale="auto" samples.limit=2`,
 	}
 	for _, k := range Kinds() {

@@ -24,6 +24,8 @@ type Claim struct {
 	Compare  string      `hcl:"compare,optional" doc:"likewise a comparison; its gain, where no metric is named"`
 	Metric   string      `hcl:"metric,optional" doc:"a column of numbers"`
 	Expected string      `hcl:"expected,optional" values:"increasing,decreasing" doc:"what the metric does along the axis"`
+	Contrast string      `hcl:"contrast,optional" values:"ends,slope,tau" doc:"by what the metric rises or falls: ends, last place minus first; slope, least squares, a place of the axis; tau, Kendall's tau-b of metric and axis (5 places at least)"`
+	Smallest float64     `hcl:"smallest,optional" doc:"the smallest change that matters, in units of the contrast: the claim is that it is larger"`
 	Within   []string    `hcl:"within,optional" doc:"columns for every value of which the claim is answered on its own"`
 	Over     []string    `hcl:"over,optional" doc:"columns averaged over, besides seeds"`
 	Range    []float64   `hcl:"range,optional" doc:"[least, most] of the axis, both included"`
@@ -43,9 +45,9 @@ type Criterion struct {
 	Where  []Where  `hcl:"where,block" doc:"which rows"`
 }
 
-// Default takes the pretraining seed as unit.
+// Default takes the pretraining seed as unit, and both ends of the axis for a change.
 func (Claim) Default() Claim {
-	return Claim{Unit: "seed", Base: &Criterion{Better: "by_name"}, After: &Criterion{Better: "by_name"}}
+	return Claim{Contrast: "ends", Unit: "seed", Base: &Criterion{Better: "by_name"}, After: &Criterion{Better: "by_name"}}
 }
 
 // Default takes the better direction from the metric's name.
@@ -90,12 +92,15 @@ func (c Claim) Check() error {
 
 // answer is what the numbers say to a claim.
 type answer struct {
-	Sentence string
-	Verdict  string
-	Why      string
-	Along    string
-	Axis     []float64
-	Lines    []line
+	Sentence  string
+	Verdict   string
+	Why       string
+	Unit      string // of replication
+	MoreSeeds int    // about how many more units would bring a verdict; 0 where none are needed, or no number would do
+	Seeds     int    // how many there would be then; 0 likewise
+	Along     string
+	Axis      []float64
+	Lines     []line
 }
 
 // line is one row of a claim's table: a metric of one group along the axis.

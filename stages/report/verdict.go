@@ -12,7 +12,7 @@ type tally struct {
 // there is none, whatever they look like.
 func (a *answer) judge(c Claim, tallies []tally) {
 	units := len(a.units())
-	a.Along = c.Along
+	a.Along, a.Unit = c.Along, c.Unit
 	points := 0
 	for _, l := range a.Lines {
 		points = max(points, len(l.measured()))
