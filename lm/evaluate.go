@@ -112,6 +112,30 @@ const hiddenRows = 2048
 // Hidden calls visit with the residual stream of every sequence: layer 0 is the embeddings, layer l what layer l of the net leaves, up to
 // Layers (before the final norm). states (tokens,width) is only valid during the call.
 func (n *Net) Hidden(sequences [][]int32, visit func(sequence, layer int, states []float32)) {
+	n.each(sequences, func(first int, tokens []int32, segments []segment) {
+		n.forward(tokens, segments, nil, func(layer int, x []float32) {
+			for i, s := range segments {
+				visit(first+i, layer, part(x, n.model.Width, s.row, s.row+s.count))
+			}
+		})
+	})
+}
+
+// LastLogits returns the logits at the last token of every sequence, of which none is empty: a row of them each.
+func (n *Net) LastLogits(sequences [][]int32) [][]float32 {
+	rows := make([][]float32, len(sequences))
+	n.each(sequences, func(first int, tokens []int32, segments []segment) {
+		n.forward(tokens, segments, nil, nil)
+		for i, s := range segments {
+			rows[first+i] = make([]float32, n.outputs)
+			n.computeLogits(s.row+s.count-1, s.row+s.count, rows[first+i])
+		}
+	})
+	return rows
+}
+
+// each calls pass with the tokens of some sequences at a time, from the first of them on, and makes room for them.
+func (n *Net) each(sequences [][]int32, pass func(first int, tokens []int32, segments []segment)) {
 	n.prepare()
 	for first := 0; first < len(sequences); {
 		var tokens []int32
@@ -125,11 +149,7 @@ func (n *Net) Hidden(sequences [][]int32, visit func(sequence, layer int, states
 			tokens = append(tokens, s...)
 		}
 		n.reserve(len(tokens), false)
-		n.forward(tokens, segments, nil, func(layer int, x []float32) {
-			for i, s := range segments {
-				visit(first+i, layer, part(x, n.model.Width, s.row, s.row+s.count))
-			}
-		})
+		pass(first, tokens, segments)
 		first += len(segments)
 	}
 }

@@ -169,15 +169,15 @@ func add(to, x []float32) {
 // computeLogits computes the final norm and the logits of the rows from, …, to-1 of work.last.
 func (n *Net) computeLogits(from, to int, out []float32) {
 	n.norm(&n.work.final, n.weights.norm, from, to)
-	n.packed.output.forward.Product(to-from, part(n.work.final.out, n.model.Width, from, to), n.model.Width, out, n.vocab, false)
+	n.packed.output.forward.Product(to-from, part(n.work.final.out, n.model.Width, from, to), n.model.Width, out, n.outputs, false)
 }
 
 // losses leaves the negative log-likelihood of each row's target in work.loss, the logits a block of rows at a time. With gradients, scale
 // times that of the sum of loss + z·(ln Σ e^logit)² goes to g and to work.dfinal and work.after.
 func (n *Net) losses(targets []int32, g *gradients, scale, z float32) {
 	for _, t := range targets {
-		if t >= int32(n.vocab) {
-			panic("lm: a target outside of the vocabulary")
+		if t >= int32(n.outputs) {
+			panic("lm: a target outside of the vocabulary or the classes")
 		}
 	}
 	p := &n.pass
@@ -194,14 +194,14 @@ func (n *Net) losses(targets []int32, g *gradients, scale, z float32) {
 
 func (n *Net) lossRows(s *kernel.Scratch, from, to int) {
 	w, p, width := &n.work, &n.pass, n.model.Width
-	logits := part(w.logits, n.vocab, from-p.first, to-p.first)
+	logits := part(w.logits, n.outputs, from-p.first, to-p.first)
 	n.computeLogits(from, to, logits)
 	kernel.CrossEntropy(w.loss[from:to], logits, p.targets[from:to], p.gradients != nil, p.scale, p.z)
 	if p.gradients == nil {
 		return
 	}
 	d, dx := part(w.dfinal, width, from, to), part(w.after, width, from, to)
-	n.packed.output.backward.Product(to-from, logits, n.vocab, d, width, false)
+	n.packed.output.backward.Product(to-from, logits, n.outputs, d, width, false)
 	clear(dx)
 	w.final.addBackward(dx, d, n.weights.norm, from, to, s.Floats(2*width))
 }

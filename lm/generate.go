@@ -43,6 +43,9 @@ const together = 64
 // position in the continuation. Keys and values are kept in a cache, and a problem's prompt is read once. Neither the other continuations nor
 // their order change a bit of one.
 func (n *Net) Generate(ctx context.Context, all []Problem, how Generation) ([][]Generated, error) {
+	if n.model.Classes > 0 {
+		return nil, fmt.Errorf("a model of %d classes has no next token", n.model.Classes)
+	}
 	if how.Samples < 0 {
 		return nil, &FieldError{"samples", fmt.Sprintf("must not be negative, is %d", how.Samples)}
 	}

@@ -147,9 +147,9 @@ func (n *Net) outputGradient(g *gradients) {
 	w, width, from, to := &n.work, n.model.Width, n.pass.first, n.pass.last
 	final := part(w.final.out, width, from, to)
 	if n.model.Tied {
-		g.product(g.tied, w.logits, n.vocab, final, width)
+		g.product(g.tied, w.logits, n.outputs, final, width)
 	} else {
-		g.product(g.sums.output, final, width, w.logits, n.vocab)
+		g.product(g.sums.output, final, width, w.logits, n.outputs)
 	}
 	g.norm(g.gains.norm, &norm{in: part(w.last, width, from, to), rstd: w.final.rstd[from:to]}, part(w.dfinal, width, from, to))
 	n.run(g)

@@ -47,7 +47,7 @@ func (m Model) passMemory(vocab, rows, length int, training bool) int64 {
 			floats += panelSize(s.Dims[0], s.Dims[1])
 		}
 	}
-	n := &Net{model: m, vocab: vocab}
+	n := &Net{model: m, vocab: vocab, outputs: m.outputs(vocab)}
 	n.newWorkspace(rows, training, func(count int) []float32 {
 		floats += count
 		return nil

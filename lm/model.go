@@ -21,6 +21,7 @@ type Model struct {
 	Tied      bool    `hcl:"tied,optional" doc:"whether the output matrix is the embedding, transposed"`
 	NormEps   float64 `hcl:"norm_eps,optional" doc:"added to the mean square, above 0 and below 1"`
 	RopeTheta float64 `hcl:"rope_theta,optional" doc:"base of the rotary frequencies, above 1"`
+	Classes   int     // what the output matrix tells apart: so many classes, or the tokens of the vocabulary where it is 0
 }
 
 // DefaultModel returns a Model with its optional fields set.
@@ -40,6 +41,8 @@ func (m Model) Check() error {
 	p.add(m.FF < 1, "ff", "must be at least 1, is %d", m.FF)
 	p.add(!(m.NormEps > 0 && m.NormEps < 1) || float32(m.NormEps) == 0, "norm_eps", "must be above 0 and below 1, is %g", m.NormEps)
 	p.add(!(m.RopeTheta > 1) || math.IsInf(m.RopeTheta, 0), "rope_theta", "must be above 1, is %g", m.RopeTheta)
+	p.add(m.Classes < 0, "classes", "must not be negative, is %d", m.Classes)
+	p.add(m.Classes > 0 && m.Tied, "tied", "must be false where the output matrix is of classes")
 	return p.err()
 }
 
@@ -55,6 +58,20 @@ func (m Model) Groups() int {
 		return m.Heads
 	}
 	return m.KVHeads
+}
+
+// OfClasses returns the model with an output matrix of its own that tells so many classes apart.
+func (m Model) OfClasses(classes int) Model {
+	m.Classes, m.Tied = classes, false
+	return m
+}
+
+// outputs returns the number of logits.
+func (m Model) outputs(vocab int) int {
+	if m.Classes > 0 {
+		return m.Classes
+	}
+	return vocab
 }
 
 // Shape names a parameter and its dimensions.
@@ -73,7 +90,7 @@ type Shape struct {
 //	       .o (width,width), .attention_norm (width)
 //	       layers.N.gate and .up (width,ff), .down (ff,width), .ffn_norm (width)
 //	norm (width)
-//	output (width,vocab), unless tied
+//	output (width,vocab), unless tied; (width,classes) where there are classes
 func (m Model) Shapes(vocab int) []Shape {
 	s := []Shape{{"embedding", []int{vocab, m.Width}}}
 	for i := range m.Layers {
@@ -83,7 +100,7 @@ func (m Model) Shapes(vocab int) []Shape {
 	}
 	s = append(s, Shape{"norm", []int{m.Width}})
 	if !m.Tied {
-		s = append(s, Shape{"output", []int{m.Width, vocab}})
+		s = append(s, Shape{"output", []int{m.Width, m.outputs(vocab)}})
 	}
 	return s
 }

@@ -31,6 +31,7 @@ func (p Parameter) data() []float32 { return p.Value.Data().([]float32) }
 type Net struct {
 	model          Model
 	vocab, context int
+	outputs        int // logits of a token
 	shapes         []Shape
 	parameters     []Parameter
 	weights        matrices[float32]
@@ -134,6 +135,21 @@ func Load(m Model, vocab, context int, values []Parameter) (*Net, error) {
 	return n, nil
 }
 
+// Classifier returns a net with a copy of n's weights and, in place of its output matrix, zeros for so many classes: all are equally likely, and
+// the first step of a training leaves all other weights alone but for their decay.
+func (n *Net) Classifier(classes int) (*Net, error) {
+	c, err := empty(n.model.OfClasses(classes), n.vocab, n.context)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range c.shapes {
+		if s.Name != "output" {
+			copy(c.parameters[i].data(), n.parameters[i].data())
+		}
+	}
+	return c, nil
+}
+
 // fits tells why values could not be a set of tensors like the parameters: all there, in order, with their shapes, and all numbers finite.
 func (n *Net) fits(values []Parameter) error {
 	if len(values) != len(n.shapes) {
@@ -167,7 +183,7 @@ func empty(m Model, vocab, context int) (*Net, error) {
 	}
 	shapes := m.Shapes(vocab)
 	n := &Net{
-		model: m, vocab: vocab, context: context, shapes: shapes, parameters: zeros(shapes),
+		model: m, vocab: vocab, context: context, outputs: m.outputs(vocab), shapes: shapes, parameters: zeros(shapes),
 		rotation:  kernel.NewRotation(context, m.HeadDim(), m.RopeTheta),
 		attention: kernel.Attention{Heads: m.Heads, Groups: m.Groups(), Dim: m.HeadDim(), Scale: float32(1 / math.Sqrt(float64(m.HeadDim())))},
 		workers:   kernel.NewWorkers(nil),
@@ -237,7 +253,7 @@ func newPacked(n *Net) (p packed) {
 		p.output = add(n.weights.embedding, width, n.vocab)
 		p.output.transposed = true
 	} else {
-		p.output = add(n.weights.output, width, n.vocab)
+		p.output = add(n.weights.output, width, n.outputs)
 	}
 	slices.SortStableFunc(p.all, func(a, b *panels) int { return len(b.matrix) - len(a.matrix) })
 	return p

@@ -63,7 +63,7 @@ type norm struct {
 func (n *Net) newWorkspace(rows int, training bool, floats func(n int) []float32) workspace {
 	m, width, shared, ff := n.model, n.model.Width, n.model.shared(), n.model.FF
 	columns := func(n int) []float32 { return floats(rows * n) }
-	w := workspace{rows: rows, training: training, logits: floats(min(rows, n.logitRows()) * n.vocab)}
+	w := workspace{rows: rows, training: training, logits: floats(min(rows, n.logitRows()) * n.outputs)}
 	slots, streams := 1, make([][]float32, 1)
 	if training {
 		slots, streams = m.Layers, make([][]float32, m.Layers+1)
@@ -132,7 +132,7 @@ func (n *Net) reserve(rows int, training bool) {
 }
 
 // logitRows is the number of rows in a block of logits.
-func (n *Net) logitRows() int { return leastLogits * max(1, logitFloats/n.vocab/leastLogits) }
+func (n *Net) logitRows() int { return leastLogits * max(1, logitFloats/n.outputs/leastLogits) }
 
 func (w *workspace) layer(l int) *activations { return &w.layers[l%len(w.layers)] }
 

@@ -114,7 +114,7 @@ func (w *Writer) Save(s artifacts.Save) error {
 	return w.WeightsWriter.Save(s, parameters)
 }
 
-// shape is an lm.Model as model.json names its fields: as the model block does, all of them.
+// shape is an lm.Model as model.json names its fields: as the model block does, all of them; classes only where there are.
 type shape struct {
 	Family    string  `json:"family"`
 	Layers    int     `json:"layers"`
@@ -125,6 +125,7 @@ type shape struct {
 	Tied      bool    `json:"tied"`
 	NormEps   float64 `json:"norm_eps"`
 	RopeTheta float64 `json:"rope_theta"`
+	Classes   int     `json:"classes,omitempty"`
 }
 
 func marshalShape(m lm.Model) (json.RawMessage, error) { return json.Marshal(shape(m)) }
