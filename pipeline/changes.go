@@ -32,7 +32,7 @@ type factName struct{ class, name string }
 
 func nameOf(f store.Fact) factName {
 	switch f.Kind {
-	case "kind", "numbers", "config", "input", "point":
+	case "kind", "numbers", "config", "input", "point", "missing":
 		return factName{f.Kind, f.Name}
 	}
 	return factName{"source", f.Name}
@@ -79,6 +79,9 @@ func (d *difference) changes(old, now []store.Fact) []string {
 	var changes []string
 	rows := map[string]bool{}
 	for _, m := range slices.Compact(moved) {
+		if m.class == "missing" {
+			continue // told below
+		}
 		if m.class == "kind" {
 			changes = append(changes, fmt.Sprintf("version of %s: %s → %s", m.name, orNone(d.before[m]), orNone(d.after[m])))
 			continue
@@ -121,7 +124,7 @@ func (d *difference) changes(old, now []store.Fact) []string {
 	if len(rows) > 0 {
 		changes = append(changes, d.rows(sortedKeys(rows), old, now)...)
 	}
-	return changes
+	return append(changes, d.missing(old, now)...)
 }
 
 // value is what is compared of a fact: of a source also what kind of one it is.

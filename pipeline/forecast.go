@@ -199,7 +199,7 @@ func (g *Graph) Forecast(st *store.Store, steps []Step, executors map[string]Exe
 		if err := n.neverFits(one, executors[n.Meta.Executor]); err != nil {
 			diags = append(diags, n.blame("A stage never fits", err)...)
 		}
-		steps[i].prospect, steps[i].Notes = one, one.notes(steps[i].Key, steps[i].past)
+		steps[i].prospect, steps[i].Notes = one, append(p.rest(n).notes(), one.notes(steps[i].Key, steps[i].past)...)
 		if one.shares() && !n.replace {
 			trajectories[one.key] = append(trajectories[one.key], i)
 		}

@@ -29,6 +29,9 @@ func (n *Node) configFacts() []store.Fact {
 			e.fact("point", in.field+"."+c.Name, text)
 		}
 	}
+	for _, m := range n.missing {
+		e.facts = append(e.facts, m.fact())
+	}
 	return e.facts
 }
 

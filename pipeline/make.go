@@ -79,7 +79,7 @@ func (r *runner) carryOut(ctx context.Context, executor Executor, s *stageRun, a
 	n := s.node
 	file := &lateFile{path: attempt.Log()}
 	log, flush := r.graph.config.secrets.writer(file)
-	t = &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Log: log, Progress: r.progress(s), attempt: attempt}
+	t = &Task{Addr: n.Addr, Key: s.key, Stage: n.Stage, Resources: n.Meta.Resources, Missing: n.missing, Log: log, Progress: r.progress(s), attempt: attempt}
 	t.states = states{notFound: r.keepsOut || n.replace, wanted: s.wanted, emit: r.emit, kept: func(step int, err error) { r.kept(s, step, err) }}
 	if err = r.stage(ctx, t, s); err == nil {
 		err = t.foretell(n, s.facts, r.keepsOut)
@@ -256,10 +256,11 @@ func (r *runner) origin(s *stageRun, field string) *stageRun {
 			continue
 		}
 		seen[n] = true
-		if v := r.stages[n]; v.key == s.key && v.order < first.order {
+		v := r.stages[n]
+		if v.key == s.key && v.order < first.order {
 			first = v
 		}
-		todo = append(todo, n.producers()...)
+		todo = append(todo, v.node.producers()...)
 	}
 	i := slices.IndexFunc(first.node.inputs, func(in input) bool { return in.field == field })
 	return r.stages[first.node.inputs[i].ref.Node]

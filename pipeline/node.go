@@ -30,11 +30,12 @@ type Node struct {
 	Stage Stage
 	Meta  Meta
 
-	inputs []input
-	files  []external
-	facts  []store.Fact         // all but those of the inputs
-	header hcl.Range            // of the block
-	fields map[string]hcl.Range // by HCL name, where the file says something
+	inputs  []input
+	missing []Missing // of lists of rows; see without
+	files   []external
+	facts   []store.Fact         // all but those of the inputs
+	header  hcl.Range            // of the block
+	fields  map[string]hcl.Range // by HCL name, where the file says something
 
 	replace bool // made anew though its result may be stored
 }

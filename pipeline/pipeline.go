@@ -180,6 +180,8 @@ type Task struct {
 	Cores func() int
 	// Progress reports step of total and current values such as the loss. It may be called often.
 	Progress func(step, total int, values map[string]float64)
+	// Missing lists the rows that a lenient stage does without.
+	Missing []Missing
 
 	attempt *store.Attempt
 	inputs  map[Ref]Input

@@ -80,8 +80,11 @@ func (u *upper) Run(ctx context.Context, t *pipeline.Task) error {
 }
 
 type collect struct {
-	Tables []rows `hcl:"table,block"`
+	Partial bool   `hcl:"partial,optional"`
+	Tables  []rows `hcl:"table,block"`
 }
+
+func (c *collect) Lenient() bool { return c.Partial }
 
 type rows struct {
 	Name string         `hcl:"name,label"`
@@ -102,6 +105,11 @@ func (c *collect) Run(ctx context.Context, t *pipeline.Task) error {
 				return err
 			}
 			fmt.Fprintf(&text, "%s %s\n", r.Point, b)
+		}
+		for _, m := range t.Missing {
+			if m.Field == "table."+table.Name+".from" {
+				fmt.Fprintf(&text, "no %s: %s\n", m.Point, m.Reason)
+			}
 		}
 		if err := os.WriteFile(t.Output("page")+"/"+table.Name, []byte(text.String()), 0o666); err != nil {
 			return err

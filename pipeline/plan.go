@@ -83,6 +83,7 @@ type planner struct {
 	last        func() *Record                 // the newest run of the pipeline that ended; a plan with nothing to do does not read it
 	keys        func() map[string]store.Digest // that it left, by address
 	known       map[*Node]*store.Result        // of nodes whose result is at hand
+	lost        map[*Node]string               // why others will have none
 	words       map[*Kind]*vocabulary          // of kinds whose facts have been compared
 	fails       map[string]string              // why stages failed in that run, by address; nil until it is asked for
 	alike       map[store.Digest][]*stored     // results by what they depend on besides inputs; nil until it is asked for
@@ -111,7 +112,15 @@ func storedOf(r *store.Result) *stored {
 }
 
 func newPlanner(g *Graph, st *store.Store) *planner {
-	p := &planner{st: st, graph: g, known: make(map[*Node]*store.Result, len(g.Nodes)), words: map[*Kind]*vocabulary{}}
+	p := &planner{st: st, graph: g, known: make(map[*Node]*store.Result, len(g.Nodes)), lost: map[*Node]string{}, words: map[*Kind]*vocabulary{}}
+	if g.whole != nil {
+		for _, n := range g.whole.Nodes {
+			p.lost[n] = excludedHere
+		}
+		for _, n := range g.Nodes {
+			delete(p.lost, n)
+		}
+	}
 	p.last = sync.OnceValue(func() *Record { return lastRun(st, g.Name) })
 	p.keys = sync.OnceValue(func() map[string]store.Digest { return p.last().keys() })
 	return p
@@ -129,8 +138,17 @@ type finding struct {
 	oldErr  error
 }
 
-// find looks n up. It may be called for several nodes at once while p.known stays as it is.
+// rest returns n less what it can do without, as far as that is lost.
+func (p *planner) rest(n *Node) *Node {
+	if rest := n.without(p.lost); rest != nil {
+		return rest
+	}
+	return n
+}
+
+// find looks n up. It may be called for several nodes at once while p.known and p.lost stay as they are.
 func (p *planner) find(n *Node) finding {
+	n = p.rest(n)
 	var f finding
 	if f.facts, f.waiting = p.facts(n); len(f.waiting) == 0 {
 		f.key = store.Key(f.facts)
@@ -153,9 +171,10 @@ func (p *planner) find(n *Node) finding {
 // step says what is to be done about n, going by what was found.
 func (p *planner) step(n *Node, f *finding) Step {
 	s := Step{Node: n, Do: Run, Key: f.key, Result: f.result, past: f.old}
+	n = p.rest(n)
 	switch {
 	case f.result != nil:
-		s.Do = Cached
+		s.Do, s.Notes = Cached, n.notes()
 		return s
 	case n.replace:
 		s.Why = []string{"asked for by --replace"}
@@ -163,6 +182,9 @@ func (p *planner) step(n *Node, f *finding) Step {
 		s.Why = []string{f.spoilt}
 	default:
 		s.Why = p.reasons(n, f)
+	}
+	if !slices.ContainsFunc(s.Why, func(w string) bool { return strings.HasPrefix(w, doesWithout) }) {
+		s.Notes = n.notes()
 	}
 	if len(f.waiting) > 0 {
 		if !n.replace && p.mayBeStored(n, f) {
@@ -286,10 +308,29 @@ func look(st *store.Store, key store.Digest) (r *store.Result, dropped []string,
 
 // mayBeStored tells whether a stored result may be that of n, whose inputs are not all known.
 func (p *planner) mayBeStored(n *Node, f *finding) bool {
-	if f.old != nil && f.mayBe(n, f.old) {
+	if f.old != nil && (f.mayBe(n, f.old) || p.mayDoWithout(n, f.old)) {
 		return true
 	}
 	return slices.ContainsFunc(p.alikes()[store.Key(n.facts)], func(r *stored) bool { return f.mayBe(n, r) })
+}
+
+// mayDoWithout tells whether r is what n would leave if it did without all that it waits for.
+func (p *planner) mayDoWithout(n *Node, r *stored) bool {
+	if !n.lenient() {
+		return false
+	}
+	lost := map[*Node]string{}
+	for _, in := range n.inputs {
+		if p.known[in.ref.Node] == nil {
+			lost[in.ref.Node] = failedHere
+		}
+	}
+	rest := n.without(lost)
+	if rest == nil {
+		return false
+	}
+	facts, _ := p.facts(rest)
+	return store.Key(withoutKind("missing", facts)) == store.Key(withoutKind("missing", r.facts))
 }
 
 // mayBe tells whether r has the known facts of n, one for each input that n waits for, and no others.
@@ -310,7 +351,7 @@ func (p *planner) alikes() map[store.Digest][]*stored {
 	if p.alike == nil {
 		p.alike = map[store.Digest][]*stored{}
 		for _, r := range p.results() {
-			k := store.Key(withoutInputs(r.facts))
+			k := store.Key(withoutKind("input", r.facts))
 			p.alike[k] = append(p.alike[k], r)
 		}
 	}
@@ -339,8 +380,8 @@ func contains(all, some []store.Fact) bool {
 	return true
 }
 
-func withoutInputs(facts []store.Fact) []store.Fact {
-	return slices.DeleteFunc(slices.Clone(facts), func(f store.Fact) bool { return f.Kind == "input" })
+func withoutKind(kind string, facts []store.Fact) []store.Fact {
+	return slices.DeleteFunc(slices.Clone(facts), func(f store.Fact) bool { return f.Kind == kind })
 }
 
 // levels parts nodes, by their places, so that each reads from earlier levels only.

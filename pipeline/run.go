@@ -73,6 +73,11 @@ func (g *Graph) Failed(st *store.Store) (*Graph, *Record, error) {
 	for _, addr := range append(slices.Clone(r.Failed), r.Skipped...) {
 		missing[addr] = true
 	}
+	for _, n := range g.Nodes { // and what did without
+		if n.lenient() && slices.ContainsFunc(n.producers(), func(p *Node) bool { return missing[p.Addr] }) {
+			missing[n.Addr] = true
+		}
+	}
 	for _, n := range slices.Backward(g.Nodes) {
 		if wanted[n] = wanted[n] || missing[n.Addr]; wanted[n] {
 			for _, p := range n.producers() {

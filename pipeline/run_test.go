@@ -62,8 +62,13 @@ func (s *study) run(blocks string) string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	return s.runGraph(g)
+}
+
+func (s *study) runGraph(g *pipeline.Graph) string {
+	s.t.Helper()
 	var lines strings.Builder
-	_, err = g.Run(s.t.Context(), s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(2)}}, func(e pipeline.Event) {
+	_, err := g.Run(s.t.Context(), s.st, pipeline.RunOptions{Executors: map[string]pipeline.Executor{"local": pipeline.NewLocal(2)}}, func(e pipeline.Event) {
 		if e.Addr != "" && e.Action != "start" && e.Action != "plan" {
 			lines.WriteString(strings.TrimSpace(e.Action+" "+e.Addr+" "+e.Text) + "\n")
 		}

@@ -106,10 +106,10 @@ func newSchedule(r *runner, out *Outcome, record *Record) *schedule {
 	r.kept = func(v *stageRun, step int, err error) { s.kept <- keptState{v, step, err} }
 	r.stages = make(map[*Node]*stageRun, len(r.graph.Nodes))
 	for i, n := range r.graph.Nodes {
-		v := &stageRun{node: n, order: i}
+		v := &stageRun{node: r.planner.rest(n), order: i}
 		s.order = append(s.order, v)
 		r.stages[n] = v
-		for _, p := range n.producers() {
+		for _, p := range v.node.producers() {
 			producer := r.stages[p]
 			producer.consumers = append(producer.consumers, v)
 			v.pending++
@@ -216,12 +216,11 @@ func (s *schedule) lookUp() {
 		if !s.foreseen {
 			s.foresee()
 		}
-		var notes []string
 		if v.prospect != nil {
 			s.expect(v, s.seconds(v.node, v.prospect))
-			notes = v.prospect.notes(v.key, step.past)
+			step.Notes = append(step.Notes, v.prospect.notes(v.key, step.past)...)
 		}
-		s.emit(Event{Addr: v.node.Addr, Action: "plan", Do: step.Do, Why: step.Why, Notes: notes, Key: v.key, Facts: v.facts, Left: s.left})
+		s.emit(Event{Addr: v.node.Addr, Action: "plan", Do: step.Do, Why: step.Why, Notes: step.Notes, Key: v.key, Facts: v.facts, Left: s.left})
 		if err := v.node.neverFits(v.prospect, s.options.Executors[v.node.Meta.Executor]); err != nil {
 			s.fail(v, err)
 		} else if v.prospect.shares() && !v.node.replace {
@@ -335,13 +334,13 @@ func (s *schedule) succeed(v *stageRun, result *store.Result, e Event) {
 	} else {
 		s.out.Ran++
 	}
-	s.planner.known[v.node] = result
+	s.planner.known[s.graph.Nodes[v.order]] = result
 	s.settle(v)
 	e.Addr, e.Left = v.node.Addr, s.left
 	s.emit(e)
 	for _, c := range v.consumers {
 		if c.pending--; c.pending == 0 && !c.settled {
-			s.ready = append(s.ready, c)
+			s.due(c)
 		}
 	}
 }
@@ -375,7 +374,7 @@ func (s *schedule) fail(v *stageRun, err error) {
 			text += " (ignored)"
 		}
 		s.emit(Event{Addr: v.node.Addr, Action: "fail", Text: text, Left: s.left})
-		s.skipConsumers(v)
+		s.lose(v, failedHere)
 	}
 }
 
@@ -388,13 +387,32 @@ func (s *schedule) skip(v *stageRun, e Event) {
 	s.emit(e)
 }
 
-func (s *schedule) skipConsumers(v *stageRun) {
+// lose skips what depends on v, which will have no result, but for stages that can do without.
+func (s *schedule) lose(v *stageRun, reason string) {
+	s.planner.lost[s.graph.Nodes[v.order]] = reason
 	for _, c := range v.consumers {
-		if !c.settled {
+		if c.settled {
+			continue
+		}
+		if !c.node.lenient() {
 			s.skip(c, Event{Text: "needs " + v.node.Addr})
-			s.skipConsumers(c)
+			s.lose(c, skippedHere)
+		} else if c.pending--; c.pending == 0 {
+			s.due(c)
 		}
 	}
+}
+
+// due notes that of what v reads everything is there or lost.
+func (s *schedule) due(v *stageRun) {
+	if rest := v.node.without(s.planner.lost); rest != nil {
+		v.node = rest
+		s.ready = append(s.ready, v)
+		return
+	}
+	lost := slices.IndexFunc(v.node.inputs, func(in input) bool { return s.planner.lost[in.ref.Node] != "" })
+	s.skip(v, Event{Text: "needs " + v.node.inputs[lost].ref.Node.Addr})
+	s.lose(v, skippedHere)
 }
 
 // giveUp fails what waits for another attempt, which it will not have, and waits for no other process's turn.

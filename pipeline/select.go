@@ -62,11 +62,12 @@ func Select(graphs []*Graph, s Selection) ([]*Graph, error) {
 		part := *g
 		part.Nodes = nil
 		part.whole = g.unselected()
+		lost := map[*Node]string{}
 		for _, n := range g.Nodes {
-			if slices.ContainsFunc(n.producers(), func(p *Node) bool { return exclude[p] }) {
-				exclude[n] = true
+			if exclude[n] || n.without(lost) == nil {
+				lost[n] = excludedHere
 			}
-			if wanted[n] && !exclude[n] {
+			if wanted[n] && lost[n] == "" {
 				part.Nodes = append(part.Nodes, n)
 				n.replace = n.replace || replace[n]
 				delete(replace, n)
