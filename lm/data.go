@@ -3,6 +3,7 @@ package lm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -96,20 +97,40 @@ func EvaluationBlocks(ids IDs, context, batch, limit int) ([]Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := b.count
+	return b.spread(limit, b.count, func(i int) int { return i }), nil
+}
+
+// SeenBlocks is EvaluationBlocks of the blocks alone that a training of this stream and context had read after so many sequences, given the
+// seed of their order.
+func SeenBlocks(ids IDs, context, batch, limit int, seed int64, sequences int) ([]Batch, error) {
+	b, err := NewBlocks(ids, context, batch, seed)
+	if err != nil {
+		return nil, err
+	}
+	seen := make([]int, min(sequences, b.count)) // each pass reads every block once
+	for slot := range seen {
+		seen[slot] = b.order.item(slot)
+	}
+	slices.Sort(seen)
+	return b.spread(limit, len(seen), func(i int) int { return seen[i] }), nil
+}
+
+// spread returns at most limit (0: all) of count blocks, evenly spread, in batches.
+func (b *Blocks) spread(limit, count int, block func(i int) int) []Batch {
+	n := count
 	if limit > 0 {
 		n = min(n, limit)
 	}
 	var out []Batch
-	for first := 0; first < n; first += batch {
+	for first := 0; first < n; first += b.batch {
 		var into Batch
-		into.resize(min(batch, n-first), context)
+		into.resize(min(b.batch, n-first), b.context)
 		for i := range into.Sequences {
-			b.read(&into, i, (first+i)*b.count/n)
+			b.read(&into, i, block((first+i)*count/n))
 		}
 		out = append(out, into)
 	}
-	return out, nil
+	return out
 }
 
 // Example is a prompt and the response to be learnt.

@@ -11,8 +11,8 @@ import (
 func TestGolden(t *testing.T) {
 	r := pipelinetest.Run(t, kinds, 2, all, nil)
 	for output, want := range map[string]string{
-		"losses":       "265cb5e4d7cf76fb",
-		"separability": "0170ea1b7485f26b",
+		"losses":       "8cdf10d879762a58",
+		"separability": "e1959a15ba8b8829",
 		"spectrum":     "8edfc639c3d02287",
 		"samples":      "ae48f6f82db9a035",
 	} {

@@ -97,8 +97,8 @@ func (m logistic) scores(x, s []float64) {
 }
 
 // evaluate returns the share of examples whose class scores highest (the first of equals), the mean cross-entropy in
-// nats, and the mean margin: the score of the class minus the best other one's.
-func (m logistic) evaluate(d labelled) (accuracy, loss, margin float64) {
+// nats, and each example's margin: the score of its class minus the best other one's.
+func (m logistic) evaluate(d labelled) (accuracy, loss float64, margins []float64) {
 	scores := make([]float64, m.classes)
 	n := float64(len(d.x))
 	for i, x := range d.x {
@@ -109,7 +109,7 @@ func (m logistic) evaluate(d labelled) (accuracy, loss, margin float64) {
 		own := scores[d.y[i]]
 		loss += floats.LogSumExp(scores) - own
 		scores[d.y[i]] = math.Inf(-1)
-		margin += own - floats.Max(scores)
+		margins = append(margins, own-floats.Max(scores))
 	}
-	return accuracy / n, loss / n, margin / n
+	return accuracy / n, loss / n, margins
 }

@@ -2,6 +2,8 @@ package probe
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -18,20 +20,31 @@ import (
 //
 // Each side is a sample of windows of context+1 tokens, evenly spread over its stream, as many as Tokens and the shorter
 // stream allow. The streams should be drawn alike, of interleaved blocks of the same documents: windows of another
-// subject would measure the subject. Where a training ended before the end of its first epoch, some windows of the
-// training stream were never seen, and the gap understates overfitting.
+// subject would measure the subject.
+//
+// A training that ended before the end of its first epoch has read some windows of its stream alone. Which ones follows
+// from its seed and the tokens that it had seen at the save point: with Seed, the training side is a sample of those.
+// Without, it is one of the whole stream, and the gap of such a training understates overfitting.
 type Overfit struct {
 	Train      pipeline.Ref `hcl:"train" artifact:"tokens" doc:"what the model was trained on"`
 	Validation pipeline.Ref `hcl:"validation" artifact:"tokens" doc:"what it was not, drawn alike"`
 	Tokens     int          `hcl:"tokens,optional" doc:"on each side, at most; rounded down to whole windows, two at least"`
+	Seed       int64        `hcl:"seed,optional" doc:"of the pretraining that read train: windows that it had not read by then are left out; -1: all of train counts as read, exact from one epoch on"`
 }
+
+// noSeed is a seed that is not known.
+const noSeed = -1
 
 // Check rules out samples too small for a standard error.
 func (o *Overfit) Check() error {
+	var errs []error
 	if o.Tokens < 1 {
-		return pipeline.Errorf("tokens", "must be at least 1, is %d", o.Tokens)
+		errs = append(errs, pipeline.Errorf("tokens", "must be at least 1, is %d", o.Tokens))
 	}
-	return nil
+	if o.Seed < noSeed {
+		errs = append(errs, pipeline.Errorf("seed", "must be that of a training, at least 0, or -1, is %d", o.Seed))
+	}
+	return errors.Join(errs...)
 }
 
 // windows is how many sequences are evaluated at a time.
@@ -49,18 +62,29 @@ func (o *Overfit) run(ctx context.Context, t *pipeline.Task, m *weights.Model, p
 	}
 	defer validation.close()
 	length := m.Net.Context()
-	n := min(max(2, o.Tokens/length), train.ids.Len()/(length+1), validation.ids.Len()/(length+1))
 	for _, s := range []*stream{train, validation} {
 		if s.ids.Len() < 2*(length+1) {
 			return pipeline.Errorf(s.field, "has %d tokens, fewer than two windows of the context of %d and one more", s.ids.Len(), length)
 		}
 	}
-	var losses [2][]float64
-	for side, s := range []*stream{train, validation} {
-		batches, err := lm.EvaluationBlocks(s.ids, length, windows, n)
-		if err != nil {
-			return pipeline.Errorf(s.field, "%s", err)
+	seen := train.ids.Len() / (length + 1)
+	if o.Seed != noSeed {
+		if seen = min(seen, int(m.Save.Tokens)/length); seen < 2 {
+			return pipeline.Errorf("seed", "is given, but by step %d the model had read %d windows of train; it takes two: leave it out", m.Save.Step, seen)
 		}
+	}
+	n := min(max(2, o.Tokens/length), seen, validation.ids.Len()/(length+1))
+	fmt.Fprintf(t.Log, "%d windows of %d tokens on each side, of %d that were read\n", n, length, seen)
+	read, err := lm.SeenBlocks(train.ids, length, windows, n, o.Seed, seen)
+	if err != nil {
+		return pipeline.Errorf("train", "%s", err)
+	}
+	held, err := lm.EvaluationBlocks(validation.ids, length, windows, n)
+	if err != nil {
+		return pipeline.Errorf("validation", "%s", err)
+	}
+	var losses [2][]float64
+	for side, batches := range [][]lm.Batch{read, held} {
 		for i := range batches {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -72,7 +96,7 @@ func (o *Overfit) run(ctx context.Context, t *pipeline.Task, m *weights.Model, p
 	row := artifacts.LossRow{Tokens: int64(n * length)}
 	row.TrainLoss, row.TrainLossSE = meanAndError(losses[0])
 	row.ValidationLoss, row.ValidationLossSE = meanAndError(losses[1])
-	row.Gap = row.ValidationLoss - row.TrainLoss
+	row.Gap, row.GapSE = row.ValidationLoss-row.TrainLoss, math.Hypot(row.TrainLossSE, row.ValidationLossSE)
 	return artifacts.WriteRows(path, []artifacts.LossRow{row})
 }
 

@@ -15,7 +15,7 @@ import (
 // Kind is registered as "probe".
 var Kind = &pipeline.Kind{Name: "probe", Version: 3, Doc: doc, Numbers: lm.Numbers, New: func() pipeline.Stage {
 	return &Probe{
-		Overfit:      &Overfit{Tokens: 1 << 16},
+		Overfit:      &Overfit{Tokens: 1 << 16, Seed: noSeed},
 		Separability: &Separability{Pool: []string{poolMean, poolLast}, Standardise: true},
 		Spectrum:     &Spectrum{Matrices: []string{matrixQK, matrixOV}, Threshold: 0.95},
 		Sample:       &Sample{Greedy: true, Temperature: 1, TopP: 1, RepetitionPenalty: 1},

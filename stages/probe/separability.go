@@ -24,7 +24,8 @@ const (
 // least cross-entropy on the validation split; accuracy and margin are those of the test split.
 //
 // Beside it stand baselines that no model is needed for: chance, the most frequent class of the training split, and the
-// same classifier on the passage's bytes, each one's share.
+// same classifier on the passage's bytes, each one's share. That of an untrained model is the same probe of the training's
+// save point at step 0.
 type Separability struct {
 	Examples    pipeline.Ref `hcl:"examples" artifact:"passages" doc:"with their classes"`
 	Pool        []string     `hcl:"pool,optional" values:"mean,last" doc:"how the states of a passage's positions become one vector"`
@@ -57,12 +58,9 @@ func (s *Separability) run(ctx context.Context, t *pipeline.Task, m *weights.Mod
 	if err != nil {
 		return err
 	}
-	sequences := make([][]int32, len(passages))
-	for i, p := range passages {
-		sequences[i] = m.Encode(p.Text)
-		if n := len(sequences[i]); n == 0 || n > m.Net.Context() {
-			return pipeline.Errorf("examples", "passage %d has %d tokens; the context has room for 1 to %d", i, n, m.Net.Context())
-		}
+	sequences, err := encode(m, passages)
+	if err != nil {
+		return err
 	}
 	layers := m.Net.Model().Layers + 1
 	features := make([][][]float64, len(s.Pool)*layers) // by pool and layer, then by passage
@@ -93,6 +91,18 @@ func (s *Separability) run(ctx context.Context, t *pipeline.Task, m *weights.Mod
 	}
 	results[len(features)].Features = "bag_of_bytes"
 	return artifacts.WriteRows(path, append(results, rows...))
+}
+
+// encode returns the tokens of each passage, which must fit the model's context.
+func encode(m *weights.Model, passages []artifacts.Passage) ([][]int32, error) {
+	sequences := make([][]int32, len(passages))
+	for i, p := range passages {
+		sequences[i] = m.Encode(p.Text)
+		if n := len(sequences[i]); n == 0 || n > m.Net.Context() {
+			return nil, pipeline.Errorf("examples", "passage %d has %d tokens; the context has room for 1 to %d", i, n, m.Net.Context())
+		}
+	}
+	return sequences, nil
 }
 
 // pooled returns one vector (width) of the states (n, width) of a passage.
@@ -232,9 +242,13 @@ func (c *classes) classify(features [][]float64, standardise bool) artifacts.Sep
 		}
 		start = slices.Clone(m.w)
 	}
-	accuracy, _, margin := best.evaluate(test)
+	accuracy, _, margins := best.evaluate(test)
 	row := c.row("", accuracy)
+	margin, se := meanAndError(margins)
 	row.Margin, row.L2 = &margin, &penalty
+	if len(margins) > 1 {
+		row.MarginSE = &se
+	}
 	return row
 }
 

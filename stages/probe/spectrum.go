@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"anneal/artifacts"
@@ -167,19 +168,36 @@ func describe(a, b *mat.Dense, threshold float64) artifacts.SpectrumRow {
 		return row
 	}
 	row.StableRank = squares / (sigma[0] * sigma[0])
-	held, entropy := 0.0, 0.0
-	for i, s := range sigma {
-		if held < threshold*row.NuclearNorm {
-			row.PseudoRank = int64(i + 1)
-		}
-		held += s
-		if p := s / row.NuclearNorm; p > 0 {
+	row.EffectiveRank = effectiveRank(sigma)
+	row.PseudoRank = rankHolding(threshold, sigma)
+	row.PseudoRankShare = float64(row.PseudoRank) / float64(dim)
+	return row
+}
+
+// effectiveRank returns exp(−Σ p ln p), p = σ/Σσ, of singular values (Roy & Vetterli 2007); 0 where all are 0.
+func effectiveRank(sigma []float64) float64 {
+	total, entropy := floats.Sum(sigma), 0.0
+	if total == 0 {
+		return 0
+	}
+	for _, s := range sigma {
+		if p := s / total; p > 0 {
 			entropy -= p * math.Log(p)
 		}
 	}
-	row.EffectiveRank = math.Exp(entropy)
-	row.PseudoRankShare = float64(row.PseudoRank) / float64(dim)
-	return row
+	return math.Exp(entropy)
+}
+
+// rankHolding returns the smallest k whose first k of descending values sum to at least a share of all.
+func rankHolding(share float64, values []float64) int64 {
+	total, held := floats.Sum(values), 0.0
+	for k, v := range values {
+		if held >= share*total {
+			return int64(k)
+		}
+		held += v
+	}
+	return int64(len(values))
 }
 
 // triangle returns R (n × n) of the QR factorisation of a (m × n, m ≥ n).
