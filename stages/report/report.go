@@ -16,7 +16,7 @@ import (
 )
 
 // Kind is registered as "report".
-var Kind = &pipeline.Kind{Name: "report", Version: 2, Doc: doc, New: func() pipeline.Stage { return &Report{Title: "Report"} }}
+var Kind = &pipeline.Kind{Name: "report", Version: 2, Doc: doc, New: func() pipeline.Stage { return &Report{Title: "Report", Interval: new(standardInterval())} }}
 
 const doc = `A page and its tables, from rows with their sweep coordinates. It is a small language of blocks, so that another study needs no Go.
 
@@ -28,12 +28,17 @@ A claim takes one of three forms: table or compare, metric and expected, a metri
 // each is left as a Parquet file too. Blocks appear on the page in the order of the file.
 type Report struct {
 	Title    string    `hcl:"title,optional" doc:"the page's heading"`
+	Partial  bool      `hcl:"partial,optional" key:"-" doc:"take what there is: artifacts whose stage failed, was skipped or is left out of the run are listed on the page instead"`
 	Tables   []Table   `hcl:"table,block" doc:"artifacts of a sweep, joined below each other with their coordinates as columns"`
 	Compares []Compare `hcl:"compare,block" doc:"two tables side by side, such as scores before and after fine-tuning: a table itself, with the columns before, after and gain, of which a positive one is an improvement"`
+	Interval *Interval `hcl:"interval,block" doc:"how sure the numbers are; without one, 95 % by Student's t over seeds"`
 	Claims   []Claim   `hcl:"claim,block" doc:"a statement that the numbers may or may not bear out"`
 	Figures  []Figure  `hcl:"figure,block" doc:"a metric along an axis: one panel a facet, one line for each value of lines, means over seeds"`
 	Samples  []Samples `hcl:"samples,block" doc:"generations before and after: the first examples of the test split, not picked, and of each seed the smallest"`
 }
+
+// Lenient tells whether the report may do without some of its rows.
+func (r *Report) Lenient() bool { return r.Partial }
 
 // Outputs is the page and its tables.
 func (r *Report) Outputs() []pipeline.Output {
@@ -78,6 +83,9 @@ func (r *Report) Check() error {
 	for _, c := range r.Compares {
 		name("compare", c.Name)
 	}
+	if r.Interval != nil {
+		within("interval", r.Interval.Check())
+	}
 	for _, c := range r.Claims {
 		field := "claim." + c.Name
 		within(field, c.Check())
@@ -121,7 +129,7 @@ func (r *Report) Run(ctx context.Context, t *pipeline.Task) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	var in inputs
+	in := inputs{missing: t.Missing}
 	for _, table := range r.Tables {
 		parts, err := read(ctx, t, table.Name, table.From, &in)
 		if err != nil {
@@ -161,6 +169,7 @@ type inputs struct {
 	tables        [][]part
 	before, after [][]part
 	origins       []origin
+	missing       []pipeline.Missing
 }
 
 // origin tells the content that a row of the report was made of.
@@ -205,6 +214,11 @@ func (r *Report) build(in inputs) (frames, []*frame, error) {
 			return nil, nil, pipeline.Within("compare."+c.Name, err)
 		}
 		all[c.Name], order = f, append(order, f)
+	}
+	if r.Interval != nil {
+		if err := r.Interval.check(order); err != nil {
+			return nil, nil, pipeline.Within("interval", err)
+		}
 	}
 	return all, order, nil
 }
