@@ -1,4 +1,5 @@
-// Package finetune is the kind of stage that trains a language model further, on the responses of examples.
+// Package finetune is the kind of stage that trains a language model further: on the responses of examples, or into a reward
+// model.
 package finetune
 
 import (
@@ -9,6 +10,7 @@ import (
 	"anneal/artifacts"
 	"anneal/lm"
 	"anneal/pipeline"
+	"anneal/stages/internal/reward"
 	"anneal/stages/internal/training"
 	"anneal/stages/internal/weights"
 )
@@ -32,16 +34,17 @@ func standard() *Finetune {
 	}
 }
 
-const doc = `Supervised fine-tuning of all parameters on examples: prompts with their responses. Only the tokens of the responses count in the loss.
+const doc = `Fine-tuning of all parameters: on examples, prompts with their responses, or into a reward model, on samples that are right or wrong.
 
-Shape, context and vocabulary are those of the weights; an example that does not fit the context is refused.`
+Of an example only the tokens of the response count in the loss. A reward model has a new output matrix of two classes, and of a sample only its class,
+at the last token, counts. Shape, context and vocabulary are those of the weights; an example that does not fit the context is refused.`
 
-// Finetune is one fine-tuning. A sequence is an example's prompt and response, each encoded by itself. Batches run on
+// Finetune is one fine-tuning. A sequence is the prompt and response of an example or a sample, each encoded by itself. Batches run on
 // from one epoch into the next, and the last one of all is filled up with examples of another, so that every step weighs
 // the same.
 type Finetune struct {
 	From       pipeline.Ref `hcl:"from" artifact:"weights" doc:"to start from: the last save point, where there are several"`
-	Examples   pipeline.Ref `hcl:"examples" artifact:"examples" doc:"to train on"`
+	Examples   pipeline.Ref `hcl:"examples,optional" artifact:"examples" doc:"to train on; exactly one of it and the reward block is needed"`
 	Validation pipeline.Ref `hcl:"validation,optional" artifact:"examples" doc:"to measure the validation loss on, once an epoch"`
 
 	Epochs int   `hcl:"epochs,optional" doc:"times that all examples are read, at least 1"`
@@ -56,6 +59,8 @@ type Finetune struct {
 
 	AdamW    lm.AdamW    `hcl:"adamw,block" doc:"the optimizer, which starts anew"`
 	Schedule lm.Schedule `hcl:"schedule,block" doc:"the learning rate over the training: a linear warmup to its peak, then a shape"`
+
+	Reward *Reward `hcl:"reward,block" doc:"trains a reward model in place of a language model: one that tells right answers from wrong ones"`
 }
 
 // Outputs lists weights, metrics and their summary.
@@ -66,6 +71,18 @@ func (s *Finetune) Check() error {
 	var errs []error
 	if s.Epochs < 1 {
 		errs = append(errs, pipeline.Errorf("epochs", "must be at least 1, is %d", s.Epochs))
+	}
+	switch {
+	case s.Reward == nil && s.Examples.IsZero():
+		errs = append(errs, pipeline.Errorf("examples", "is required, or a reward block in its place"))
+	case s.Reward != nil && !s.Examples.IsZero():
+		errs = append(errs, pipeline.Errorf("examples", "must be left out beside a reward block, which has samples to train on"))
+	}
+	if s.Reward != nil {
+		if !s.Validation.IsZero() {
+			errs = append(errs, pipeline.Errorf("validation", "must be left out beside a reward block, which has a validation of its own"))
+		}
+		errs = append(errs, pipeline.Within("reward", s.Reward.Check()))
 	}
 	return errors.Join(append(errs,
 		training.Check(s.Batch, s.MicroBatch, s.SnapshotEvery, s.ZLoss),
@@ -79,21 +96,20 @@ func (s *Finetune) Run(ctx context.Context, t *pipeline.Task) error {
 	if err != nil {
 		return err
 	}
-	examples, err := encode(model, "examples", t.Input(s.Examples).Path)
+	if reward.Is(model.Net.Model()) {
+		return pipeline.Errorf("from", "is a reward model, which predicts no tokens: fine-tune a language model")
+	}
+	net, examples, held, err := s.read(t, model)
 	if err != nil {
 		return err
 	}
-	data, err := lm.NewExamples(examples, model.Net.Context(), s.Batch, s.Seed)
+	data, err := lm.NewExamples(examples, net.Context(), s.Batch, s.Seed)
 	if err != nil {
 		return pipeline.Errorf("examples", "%s", err)
 	}
 	var validation []lm.Batch
-	if !s.Validation.IsZero() {
-		held, err := encode(model, "validation", t.Input(s.Validation).Path)
-		if err != nil {
-			return err
-		}
-		if validation, err = lm.EvaluationExamples(held, model.Net.Context(), s.Batch); err != nil {
+	if len(held) > 0 {
+		if validation, err = lm.EvaluationExamples(held, net.Context(), s.Batch); err != nil {
 			return pipeline.Errorf("validation", "%s", err)
 		}
 	}
@@ -104,13 +120,13 @@ func (s *Finetune) Run(ctx context.Context, t *pipeline.Task) error {
 	fmt.Fprintf(t.Log, "from step %d; %d examples\n", model.Save.Step, len(examples))
 	steps := s.steps(s.Epochs * len(examples))
 	return training.Run(ctx, t, training.Plan{
-		Net:        model.Net,
+		Net:        net,
 		Vocabulary: model.Merges,
 		Optimizer:  s.AdamW, Schedule: s.Schedule, ZLoss: s.ZLoss,
 		Data: data, Steps: steps,
 		Save:       []int{steps},
 		Validation: validation, EvaluateEvery: s.steps(len(examples)),
-		MicroBatch: training.MicroBatch(s.MicroBatch, s.Batch, model.Net.Context()), Snapshots: snapshots, Record: s.OnDivergence == "record",
+		MicroBatch: training.MicroBatch(s.MicroBatch, s.Batch, net.Context()), Snapshots: snapshots, Record: s.OnDivergence == "record",
 	})
 }
 
@@ -124,17 +140,38 @@ func (s *Finetune) Forecast(in pipeline.Inputs) (f pipeline.Forecast, err error)
 	if err != nil {
 		return f, err
 	}
-	examples, err := in.Path(s.Examples, "")
+	n, err := s.count(in)
 	if err != nil {
 		return f, err
 	}
-	_, n, err := artifacts.ReadHead(examples, 0)
-	if err != nil {
-		return f, err
+	if s.Reward != nil {
+		shape = reward.Shape(shape)
 	}
-	steps := s.steps(s.Epochs * int(n))
+	steps := s.steps(s.Epochs * n)
 	memory := shape.TrainingMemory(vocab, training.MicroBatch(s.MicroBatch, s.Batch, length), length)
 	return training.Forecast(s.past(steps), s.Schedule, steps, []int{steps}, memory), nil
+}
+
+// count returns how many examples or samples the training has.
+func (s *Finetune) count(in pipeline.Inputs) (int, error) {
+	if s.Reward == nil {
+		path, err := in.Path(s.Examples, "")
+		if err != nil {
+			return 0, err
+		}
+		_, n, err := artifacts.ReadHead(path, 0)
+		return int(n), err
+	}
+	var paths []string
+	for _, r := range s.Reward.Samples {
+		path, err := in.Path(r, "")
+		if err != nil {
+			return 0, err
+		}
+		paths = append(paths, path)
+	}
+	samples, err := distinct(paths)
+	return len(samples), err
 }
 
 // past is the stage less what the states that others may share do not depend on.
@@ -147,6 +184,20 @@ func (s *Finetune) past(steps int) pipeline.Stage {
 
 // steps returns how many batches so many examples make, the last one filled up.
 func (s *Finetune) steps(examples int) int { return (examples + s.Batch - 1) / s.Batch }
+
+// read returns the network to train, what to train it on, and what to validate it on, where there is something.
+func (s *Finetune) read(t *pipeline.Task, model *weights.Model) (net *lm.Net, examples, held []lm.Example, err error) {
+	if s.Reward != nil {
+		if examples, held, err = s.Reward.read(t, model); err == nil {
+			net, err = reward.New(model.Net)
+		}
+		return net, examples, held, err
+	}
+	if examples, err = encode(model, "examples", t.Input(s.Examples).Path); err == nil && !s.Validation.IsZero() {
+		held, err = encode(model, "validation", t.Input(s.Validation).Path)
+	}
+	return model.Net, examples, held, err
+}
 
 // encode reads the examples at path, the artifact of the field named. Examples that do not fit the model's context are
 // counted and refused.

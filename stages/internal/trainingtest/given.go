@@ -19,7 +19,8 @@ var Kind = &pipeline.Kind{Name: "given", Version: 1, New: func() pipeline.Stage 
 type given struct{}
 
 // Outputs: 3,000 tokens and 400 held out, 12 tokens, 400 tokens of plain bytes; 50 examples and 20 for validation, 5 of
-// which one is too long for the weights, none at all; weights with three save points, of which the second has the lowest
+// which one is too long for the weights, none at all; samples that answer the examples and those for validation, samples
+// without a right answer, without a wrong one, none at all; weights with three save points, of which the second has the lowest
 // validation loss, and weights without one.
 func (*given) Outputs() []pipeline.Output {
 	return []pipeline.Output{
@@ -31,6 +32,11 @@ func (*given) Outputs() []pipeline.Output {
 		{Name: "validation", Type: "examples"},
 		{Name: "long", Type: "examples"},
 		{Name: "none", Type: "examples"},
+		{Name: "answered", Type: "samples"},
+		{Name: "answered_validation", Type: "samples"},
+		{Name: "wrong", Type: "samples"},
+		{Name: "right", Type: "samples"},
+		{Name: "unanswered", Type: "samples"},
 		{Name: "weights", Type: "weights"},
 		{Name: "unvalidated", Type: "weights"},
 	}
@@ -45,14 +51,21 @@ var (
 
 func (*given) Run(ctx context.Context, t *pipeline.Task) error {
 	for name, write := range map[string]func(path string) error{
-		"tokens":      tokens(3000, Merges),
-		"held_out":    tokens(400, Merges),
-		"few":         tokens(12, Merges),
-		"bytes":       tokens(400, nil),
-		"examples":    examples(0, 50),
-		"validation":  examples(50, 70),
-		"long":        examples(97, 102),
-		"none":        examples(0, 0),
+		"tokens":     tokens(3000, Merges),
+		"held_out":   tokens(400, Merges),
+		"few":        tokens(12, Merges),
+		"bytes":      tokens(400, nil),
+		"examples":   examples(0, 50),
+		"validation": examples(50, 70),
+		"long":       examples(97, 102),
+		"none":       examples(0, 0),
+
+		"answered":            answers(0, 50, "no", "yes", "no", "yeah, yes and yes again"),
+		"answered_validation": answers(50, 70, "no", "yes"),
+		"wrong":               answers(0, 50, "no"),
+		"right":               answers(0, 50, "yes"),
+		"unanswered":          answers(0, 0),
+
 		"weights":     saved(3, 1, 2),
 		"unvalidated": saved(),
 	} {
@@ -95,6 +108,22 @@ func examples(from, to int) func(path string) error {
 			all = append(all, artifacts.Example{Prompt: prompt, Response: answer + "\n", Answer: answer, Stop: "\n", Extract: artifacts.ExtractAll})
 		}
 		return artifacts.WriteExamples(path, all)
+	}
+}
+
+// answers are the same to each prompt of examples: right where they begin with yes, the first of them greedy.
+func answers(from, to int, responses ...string) func(path string) error {
+	return func(path string) error {
+		var all []artifacts.SampleRow
+		for i := from; i < to; i++ {
+			for j, response := range responses {
+				all = append(all, artifacts.SampleRow{
+					Split: artifacts.SplitTest, Example: int64(i), Sample: int64(j), Greedy: j == 0,
+					Prompt: fmt.Sprintf("%02d>", i), Response: response + "\n", Stopped: true, Correct: strings.HasPrefix(response, "yes"),
+				})
+			}
+		}
+		return artifacts.WriteRows(path, all)
 	}
 }
 
