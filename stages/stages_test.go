@@ -24,7 +24,7 @@ func TestDefaults(t *testing.T) {
 		"finetune": `epochs=3 batch=32 on_divergence="fail" snapshot_every="60s" adamw.learning_rate=0.001 adamw.betas=[0.9 0.95] adamw.eps=1e-08 adamw.clip=1 adamw.decay="all" ` +
 			`schedule.shape="cosine" schedule.warmup=0.1 schedule.decay=0.2`,
 		"probe": `overfit.tokens=65536 overfit.seed=-1 separability.pool=["mean" "last"] separability.standardise=true ` +
-			`spectrum.matrices=["QK" "OV"] spectrum.threshold=0.95 ` +
+			`spectrum.matrices=["QK" "OV"] spectrum.threshold=0.95 features.limit=256 features.threshold=0.025 noise.scales=[0.01 0.03 0.1] noise.draws=4 noise.limit=256 ` +
 			`sample.greedy=true sample.temperature=1 sample.top_p=1 sample.repetition_penalty=1 score.metrics=["accuracy" "response_loss"]`,
 		"report": `title="Report" compare.better="by_name" compare.chosen_on="validation" claim.contrast="ends" claim.unit="seed" ` +
 			`claim.base.better="by_name" claim.after.better="by_name" claim.criterion.better="by_name" figure.scale="auto" samples.limit=2`,

@@ -1,5 +1,6 @@
-// Package probe is the kind of stage that measures a model: losses, linear separability of its hidden states, spectra
-// of its attention, samples, and scores of samples. Each block of a probe leaves an artifact of its own.
+// Package probe is the kind of stage that measures a model: losses, linear separability and rank of its hidden states,
+// spectra of its attention, norms of its weights and what noise does to them, samples, and scores of samples. Each block of
+// a probe leaves an artifact of its own.
 package probe
 
 import (
@@ -18,6 +19,9 @@ var Kind = &pipeline.Kind{Name: "probe", Version: 3, Doc: doc, Numbers: lm.Numbe
 		Overfit:      &Overfit{Tokens: 1 << 16, Seed: noSeed},
 		Separability: &Separability{Pool: []string{poolMean, poolLast}, Standardise: true},
 		Spectrum:     &Spectrum{Matrices: []string{matrixQK, matrixOV}, Threshold: 0.95},
+		Features:     &Features{Limit: 256, Threshold: 0.025},
+		Norms:        &Norms{},
+		Noise:        &Noise{Scales: []float64{0.01, 0.03, 0.1}, Draws: 4, Limit: 256},
 		Sample:       &Sample{Greedy: true, Temperature: 1, TopP: 1, RepetitionPenalty: 1},
 		Score:        &Score{Metrics: []string{metricAccuracy, metricResponseLoss}},
 	}
@@ -33,6 +37,9 @@ type Probe struct {
 	Overfit      *Overfit      `hcl:"overfit,block" doc:"loss on text that the model was trained on, beside text that it was not"`
 	Separability *Separability `hcl:"separability,block" doc:"how well a linear classifier tells the classes of passages apart by the hidden states of every layer"`
 	Spectrum     *Spectrum     `hcl:"spectrum,block" doc:"how many directions each attention head uses, by the singular values of its matrices"`
+	Features     *Features     `hcl:"features,block" doc:"how many directions the hidden states of every layer use, and how many units of its feed-forward hardly any"`
+	Norms        *Norms        `hcl:"norms,block" doc:"how large each tensor is, how far it has moved, and what a learning rate amounts to against it"`
+	Noise        *Noise        `hcl:"noise,block" doc:"how fast the loss rises as noise is added to the weights"`
 	Sample       *Sample       `hcl:"sample,block" doc:"answers to the prompts of a task: greedy and drawn, up to the stop string or the end of the context"`
 	Score        *Score        `hcl:"score,block" doc:"metrics of samples, apart from the sampling, so that another metric generates nothing anew"`
 }
@@ -62,6 +69,15 @@ func (p *Probe) sections() []section {
 	if p.Spectrum != nil {
 		all = append(all, section{"spectrum", pipeline.Output{Name: "spectrum", Type: "table", Doc: "of spectrum, a row for each layer, head and matrix, with and without the gains of norms"}, p.Spectrum})
 	}
+	if p.Features != nil {
+		all = append(all, section{"features", pipeline.Output{Name: "features", Type: "table", Doc: "of features, a row for each layer, centred and not: ranks of the hidden states, share of dormant units"}, p.Features})
+	}
+	if p.Norms != nil {
+		all = append(all, section{"norms", pipeline.Output{Name: "norms", Type: "table", Doc: "of norms, a row for each tensor and one for all: norms of weights and updates, learning rate against norm"}, p.Norms})
+	}
+	if p.Noise != nil {
+		all = append(all, section{"noise", pipeline.Output{Name: "noise", Type: "table", Doc: "of noise, a row for each scale and one for none: mean loss (nats a token), its increase and standard errors"}, p.Noise})
+	}
 	if p.Sample != nil {
 		all = append(all, section{"sample", pipeline.Output{Name: "samples", Type: "samples", Doc: "of sample, a row for each prompt and sample: response, reference, whether it is right, log-probabilities"}, p.Sample})
 	}
@@ -71,7 +87,7 @@ func (p *Probe) sections() []section {
 // scores is the output of the score block.
 var scores = pipeline.Output{Name: "scores", Type: "table", Doc: "of score, a row for each split and number of shots"}
 
-// Outputs is one artifact a block: losses, separability, spectrum, samples, scores.
+// Outputs is one artifact a block: losses, separability, spectrum, features, norms, noise, samples, scores.
 func (p *Probe) Outputs() []pipeline.Output {
 	var all []pipeline.Output
 	for _, s := range p.sections() {
@@ -88,7 +104,7 @@ func (p *Probe) Check() error {
 	var errs []error
 	sections := p.sections()
 	if len(sections) == 0 && p.Score == nil {
-		errs = append(errs, pipeline.Errorf("", "a probe needs at least one block: overfit, separability, spectrum, sample or score"))
+		errs = append(errs, pipeline.Errorf("", "a probe needs at least one block: overfit, separability, spectrum, features, norms, noise, sample or score"))
 	}
 	if len(sections) > 0 && p.From.IsZero() {
 		errs = append(errs, pipeline.Errorf("from", "is required: the %s block measures a model", sections[0].block))
