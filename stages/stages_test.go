@@ -15,6 +15,7 @@ import (
 func TestDefaults(t *testing.T) {
 	want := map[string]string{
 		"dataset": `split.unit="block" split.size=4096 split.validation=0.05 split.seed=1 addition.digits=[1 2] sorting.letters=[5 5] ` +
+			`reversing.letters=[3 4] copying.letters=[4 6] copying.gap=[2 8] assignments.hops=[2 4] brackets.length=[6 10] ` +
 			`passages.bytes=56 template.prompt="{prompt}\n" template.response="{response}\n\n" template.stop=["\n\n"] template.answer="last_line"`,
 		"tokenize": `vocab_size=256`,
 		"pretrain": `parameters="all" on_divergence="fail" snapshot_every="60s" model.family="llama" model.norm_eps=1e-05 model.rope_theta=10000 ` +
@@ -25,8 +26,9 @@ func TestDefaults(t *testing.T) {
 			`schedule.shape="cosine" schedule.warmup=0.1 schedule.decay=0.2`,
 		"probe": `overfit.tokens=65536 overfit.seed=-1 separability.pool=["mean" "last"] separability.standardise=true ` +
 			`spectrum.matrices=["QK" "OV"] spectrum.threshold=0.95 features.limit=256 features.threshold=0.025 noise.scales=[0.01 0.03 0.1] noise.draws=4 noise.limit=256 ` +
-			`sample.greedy=true sample.temperature=1 sample.top_p=1 sample.repetition_penalty=1 score.metrics=["accuracy" "response_loss"]`,
-		"report": `title="Report" compare.better="by_name" compare.chosen_on="validation" claim.contrast="ends" claim.unit="seed" ` +
+			`sample.shots=[0] sample.greedy=true sample.temperature=1 sample.top_p=1 sample.repetition_penalty=1 score.metrics=["accuracy" "response_loss"]`,
+		"report": `title="Report" compare.better="by_name" compare.chosen_on="validation" ` +
+			`interval.method="t" interval.levels=["seed"] interval.confidence=0.95 interval.resamples=2000 interval.seed=1 claim.contrast="ends" claim.unit="seed" ` +
 			`claim.base.better="by_name" claim.after.better="by_name" claim.criterion.better="by_name" figure.scale="auto" samples.limit=2`,
 	}
 	for _, k := range Kinds() {

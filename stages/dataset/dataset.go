@@ -1,5 +1,5 @@
 // Package dataset makes what models are trained and tested on: text from files, or generated tasks with their answers.
-// Which of them is the one attribute or block given: source, addition, sorting or passages.
+// Which of them is the one attribute or block given: the table in variants lists them.
 //
 // A text's sources are cut into blocks, of which some are held out as validation text; they lie all over each document,
 // so that training and validation text differ in nothing but the choice.
@@ -20,6 +20,8 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
+	"strings"
 
 	"anneal/pipeline"
 )
@@ -27,26 +29,34 @@ import (
 // Kind is the kind of stage that makes data.
 var Kind = &pipeline.Kind{Name: "dataset", Version: 1, Doc: doc, New: func() pipeline.Stage {
 	return &Dataset{
-		Split:    &Split{Unit: "block", Size: 4096, Validation: 0.05, Seed: 1},
-		Addition: &Addition{Digits: []int{1, 2}},
-		Sorting:  &Sorting{Letters: []int{5, 5}},
-		Passages: &Passages{Bytes: 56},
-		Template: defaultTemplate(),
+		Split:       &Split{Unit: "block", Size: 4096, Validation: 0.05, Seed: 1},
+		Addition:    &Addition{Digits: []int{1, 2}},
+		Sorting:     &Sorting{Letters: []int{5, 5}},
+		Reversing:   &Reversing{Letters: []int{3, 4}},
+		Copying:     &Copying{Letters: []int{4, 6}, Gap: []int{2, 8}},
+		Assignments: &Assignments{Hops: []int{2, 4}},
+		Brackets:    &Brackets{Length: []int{6, 10}},
+		Passages:    &Passages{Bytes: 56},
+		Template:    defaultTemplate(),
 	}
 }}
 
-const doc = `Text from files, or a generated task with its answers: exactly one of source, addition, sorting and passages.
+const doc = `Text from files, or a task of examples with their answers: exactly one of source and the blocks that say "the task".
 
-A text's documents are cut into blocks, of which some, all over each document, are held out. A task's problems are determined by the seed and the settings, and none is in two of its splits.`
+A text's documents are cut into blocks, of which some, all over each document, are held out. A generated task's problems are determined by the seed and the settings, and none is in two of its splits.`
 
 // Dataset is one data set.
 type Dataset struct {
 	Source []pipeline.File `hcl:"source,optional" doc:"files or sources such as gofile(...), UTF-8, one document each; needs split"`
 	Split  *Split          `hcl:"split,block" doc:"which of a text's blocks are held out for validation"`
 
-	Addition *Addition `hcl:"addition,block" doc:"the task: sums with their working, place by place"`
-	Sorting  *Sorting  `hcl:"sorting,block" doc:"the task: letters of a to j, put in order"`
-	Passages *Passages `hcl:"passages,block" doc:"the task: which source is a passage of a text from?"`
+	Addition    *Addition    `hcl:"addition,block" doc:"the task: sums with their working, place by place"`
+	Sorting     *Sorting     `hcl:"sorting,block" doc:"the task: letters of a to j, put in order"`
+	Reversing   *Reversing   `hcl:"reversing,block" doc:"the task: letters of a to z, from the last to the first"`
+	Copying     *Copying     `hcl:"copying,block" doc:"the task: letters of a to z again, over a gap"`
+	Assignments *Assignments `hcl:"assignments,block" doc:"the task: a variable's value, traced through a chain of assignments among others"`
+	Brackets    *Brackets    `hcl:"brackets,block" doc:"the task: the brackets that close what a word leaves open"`
+	Passages    *Passages    `hcl:"passages,block" doc:"the task: which source is a passage of a text from?"`
 
 	Examples int      `hcl:"examples,optional" doc:"how many a task has, at least 4: a half, rounded up, for training, a quarter each for validation and test; classes are equally frequent in each, for which a few may be left out"`
 	Seed     int64    `hcl:"seed,optional" doc:"of a task: what its problems and their order are drawn from"`
@@ -55,7 +65,7 @@ type Dataset struct {
 
 // Outputs lists what the data set leaves.
 func (d *Dataset) Outputs() []pipeline.Output {
-	if d.Addition == nil && d.Sorting == nil && d.Passages == nil {
+	if given := d.given(); len(given) == 0 || given[0].block == nil {
 		return []pipeline.Output{
 			{Name: "train", Type: "text", Doc: "of source: the blocks to train on"},
 			{Name: "validation", Type: "text", Doc: "of source: the blocks held out"},
@@ -72,31 +82,66 @@ func (d *Dataset) Outputs() []pipeline.Output {
 	return outputs
 }
 
+// variant is one of the things a data set can be, named by its attribute or block.
+type variant struct {
+	name  string
+	given bool
+	block pipeline.Checker // of a task
+	run   func(ctx context.Context, t *pipeline.Task) error
+}
+
+// generated is a block of a task whose problems are computed.
+type generated interface {
+	pipeline.Checker
+	groups() []group
+}
+
+// variants lists what a data set can be.
+func (d *Dataset) variants() []variant {
+	task := func(name string, given bool, g generated) variant {
+		return variant{name, given, g, func(_ context.Context, t *pipeline.Task) error {
+			return d.runTask(t, generate(g.groups(), d.Examples, d.Seed))
+		}}
+	}
+	return []variant{
+		{"source", len(d.Source) > 0, nil, d.runText},
+		task("addition", d.Addition != nil, d.Addition),
+		task("sorting", d.Sorting != nil, d.Sorting),
+		task("reversing", d.Reversing != nil, d.Reversing),
+		task("copying", d.Copying != nil, d.Copying),
+		task("assignments", d.Assignments != nil, d.Assignments),
+		task("brackets", d.Brackets != nil, d.Brackets),
+		{"passages", d.Passages != nil, d.Passages, d.runPassages},
+	}
+}
+
+// given returns the variants that the configuration has.
+func (d *Dataset) given() []variant {
+	return slices.DeleteFunc(d.variants(), func(v variant) bool { return !v.given })
+}
+
+// names lists the variants in a sentence.
+func (d *Dataset) names() string {
+	var names []string
+	for _, v := range d.variants() {
+		names = append(names, v.name)
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
 // Check demands one variant, and of its settings that they can be met.
 func (d *Dataset) Check() error {
-	variants := []struct {
-		name  string
-		given bool
-	}{
-		{"source", len(d.Source) > 0}, {"addition", d.Addition != nil}, {"sorting", d.Sorting != nil}, {"passages", d.Passages != nil},
-	}
-	first := ""
-	for _, v := range variants {
-		switch {
-		case !v.given:
-		case first == "":
-			first = v.name
-		default:
-			return pipeline.Errorf(v.name, "cannot stand beside %s: a data set has one of source, addition, sorting and passages", first)
-		}
-	}
-	switch first {
-	case "":
-		return pipeline.Errorf("source", "is needed, or else a block addition, sorting or passages")
-	case "source":
+	given := d.given()
+	switch {
+	case len(given) == 0:
+		return pipeline.Errorf("source", "is needed, or else a task's block: a data set has one of %s", d.names())
+	case len(given) > 1:
+		return pipeline.Errorf(given[1].name, "cannot stand beside %s: a data set has one of %s", given[0].name, d.names())
+	case given[0].block == nil:
 		return d.checkText()
 	}
-	return d.checkTask()
+	return d.checkTask(given[0])
 }
 
 // checkText checks the settings of a text.
@@ -108,19 +153,19 @@ func (d *Dataset) checkText() error {
 		errs = append(errs, pipeline.Within("split", d.Split.Check()))
 	}
 	if d.Examples != 0 {
-		errs = append(errs, pipeline.Errorf("examples", "is for addition, sorting and passages: a text has none"))
+		errs = append(errs, pipeline.Errorf("examples", "is for tasks: a text has none"))
 	}
 	if d.Seed != 0 {
-		errs = append(errs, pipeline.Errorf("seed", "is for addition, sorting and passages; a text has the seed of its split block"))
+		errs = append(errs, pipeline.Errorf("seed", "is for tasks; a text has the seed of its split block"))
 	}
 	if !reflect.DeepEqual(d.Template, defaultTemplate()) {
-		errs = append(errs, pipeline.Errorf("template", "is for addition, sorting and passages: a text has none"))
+		errs = append(errs, pipeline.Errorf("template", "is for tasks: a text has none"))
 	}
 	return errors.Join(errs...)
 }
 
 // checkTask checks the settings of a task.
-func (d *Dataset) checkTask() error {
+func (d *Dataset) checkTask(v variant) error {
 	var errs []error
 	if d.Split != nil {
 		errs = append(errs, pipeline.Errorf("split", "is for a source; a task's examples are a half for training, a quarter each for validation and test"))
@@ -129,34 +174,12 @@ func (d *Dataset) checkTask() error {
 		errs = append(errs, pipeline.Errorf("examples", "must be at least %d, is %d", minExamples, d.Examples))
 	}
 	errs = append(errs, pipeline.Within("template", d.Template.Check()))
-	switch {
-	case d.Addition != nil:
-		err := pipeline.Within("addition", d.Addition.Check())
-		if err == nil {
-			err = checkAvailable(d.Examples, d.Addition.groups())
-		}
-		errs = append(errs, err)
-	case d.Sorting != nil:
-		err := pipeline.Within("sorting", d.Sorting.Check())
-		if err == nil {
-			err = checkAvailable(d.Examples, d.Sorting.groups())
-		}
-		errs = append(errs, err)
-	case d.Passages != nil:
-		errs = append(errs, pipeline.Within("passages", d.Passages.Check()))
+	err := pipeline.Within(v.name, v.block.Check())
+	if g, ok := v.block.(generated); ok && err == nil {
+		err = checkAvailable(d.Examples, g.groups())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, err)...)
 }
 
 // Run makes the data.
-func (d *Dataset) Run(ctx context.Context, t *pipeline.Task) error {
-	switch {
-	case d.Addition != nil:
-		return d.runTask(t, generate(d.Addition.groups(), d.Examples, d.Seed))
-	case d.Sorting != nil:
-		return d.runTask(t, generate(d.Sorting.groups(), d.Examples, d.Seed))
-	case d.Passages != nil:
-		return d.runPassages(t)
-	}
-	return d.runText(ctx, t)
-}
+func (d *Dataset) Run(ctx context.Context, t *pipeline.Task) error { return d.given()[0].run(ctx, t) }

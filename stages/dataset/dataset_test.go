@@ -33,6 +33,26 @@ dataset "sort" {
   examples = 200
   seed     = 12
 }
+dataset "reverse" {
+  reversing {}
+  examples = 200
+  seed     = 14
+}
+dataset "copy" {
+  copying {}
+  examples = 200
+  seed     = 15
+}
+dataset "chain" {
+  assignments {}
+  examples = 200
+  seed     = 16
+}
+dataset "brackets" {
+  brackets {}
+  examples = 200
+  seed     = 17
+}
 dataset "author" {
   passages {
     train = dataset.prose.train
@@ -82,6 +102,10 @@ func TestTasks(t *testing.T) {
 	}{
 		{"dataset.add", map[string]int{"train": 100, "validation": 50, "test": 50}},
 		{"dataset.sort", map[string]int{"train": 100, "validation": 50, "test": 50}},
+		{"dataset.reverse", map[string]int{"train": 100, "validation": 50, "test": 50}},
+		{"dataset.copy", map[string]int{"train": 100, "validation": 50, "test": 50}},
+		{"dataset.chain", map[string]int{"train": 100, "validation": 50, "test": 50}},
+		{"dataset.brackets", map[string]int{"train": 100, "validation": 50, "test": 50}},
 		{"dataset.author", map[string]int{"train": 32, "validation": 16, "test": 16}},
 	} {
 		prompts := map[string]bool{}
@@ -138,6 +162,18 @@ func TestGolden(t *testing.T) {
 		{"dataset.sort", "train", "805a12b6d5334d97"},
 		{"dataset.sort", "validation", "e690cb5b74beaa28"},
 		{"dataset.sort", "test", "a02f15004617b3dd"},
+		{"dataset.reverse", "train", "a039fce415893b8d"},
+		{"dataset.reverse", "validation", "5923bf449ba65e5f"},
+		{"dataset.reverse", "test", "457ca9a95f736eee"},
+		{"dataset.copy", "train", "819dbb24e4755a1f"},
+		{"dataset.copy", "validation", "49294359f7b91ccb"},
+		{"dataset.copy", "test", "cf0ac048d9e22d61"},
+		{"dataset.chain", "train", "8143114af196e293"},
+		{"dataset.chain", "validation", "6761c6a5f6225929"},
+		{"dataset.chain", "test", "2721b34ae0e28b45"},
+		{"dataset.brackets", "train", "35b5b65574c46930"},
+		{"dataset.brackets", "validation", "480d3dd92f26b850"},
+		{"dataset.brackets", "test", "3a4cecfa06bf5653"},
 		{"dataset.author", "train", "2c275735ac0bd68f"},
 		{"dataset.author", "validation", "3022f954f4a85514"},
 		{"dataset.author", "test", "223365a73ac042f3"},
@@ -185,13 +221,13 @@ func TestCheck(t *testing.T) {
 		  split { validation = 0.6 }`, "split.validation: must be above 0 and at most 0.5, is 0.6"},
 		{`source = ["a.txt"]
 		  split {}
-		  examples = 9`, "examples: is for addition"},
+		  examples = 9`, "examples: is for tasks"},
 		{`source = ["a.txt"]
 		  split {}
-		  seed = 9`, "seed: is for addition"},
+		  seed = 9`, "seed: is for tasks"},
 		{`source = ["a.txt"]
 		  split {}
-		  template { answer = "all" }`, "template: is for addition"},
+		  template { answer = "all" }`, "template: is for tasks"},
 		{`sorting {}`, "examples: must be at least 4, is 0"},
 		{`sorting {}
 		  split {}
@@ -202,6 +238,21 @@ func TestCheck(t *testing.T) {
 		  examples = 9`, "sorting.letters: must lie within 1 and 12, is [0, 13]"},
 		{`sorting { letters = [5] }
 		  examples = 9`, "sorting.letters: must be a range [least, most], has 1 elements"},
+		{`copying {
+		    letters = [1, 13]
+		    gap     = [-1, 1025]
+		  }
+		  examples = 9`, "copying.letters: must lie within 1 and 12, is [1, 13]"},
+		{`copying { gap = [-1, 2000] }
+		  examples = 9`, "copying.gap: must lie within 0 and 1024, is [-1, 2000]"},
+		{`reversing { letters = [13, 13] }
+		  examples = 9`, "reversing.letters: must lie within 1 and 12, is [13, 13]"},
+		{`assignments { hops = [0, 4] }
+		  examples = 9`, "assignments.hops: must lie within 1 and 12, is [0, 4]"},
+		{`brackets { length = [6, 31] }
+		  examples = 9`, "brackets.length: must lie within 1 and 30, is [6, 31]"},
+		{`brackets { length = [1, 2] }
+		  examples = 13`, "examples: must be at most 12,"},
 		{`sorting { letters = [1, 1] }
 		  examples = 11`, "examples: must be at most 10, the number of different problems these settings have, is 11"},
 		{`addition {}

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -37,7 +38,7 @@ func (p *Passages) Check() error {
 }
 
 // runPassages cuts passages and writes them as examples and for probes.
-func (d *Dataset) runPassages(t *pipeline.Task) error {
+func (d *Dataset) runPassages(_ context.Context, t *pipeline.Task) error {
 	train, err := artifacts.ReadText(t.Input(d.Passages.Train).Path)
 	if err != nil {
 		return err

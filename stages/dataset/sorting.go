@@ -13,11 +13,11 @@ type Sorting struct {
 	Letters []int `hcl:"letters,optional" doc:"[least, most] letters of a word, within 1 and 12"`
 }
 
-// alphabet is the number of letters to sort: of 5 out of 10, a model of 133,000 parameters learns most from 2,000
+// sortable is the number of letters to sort: of 5 out of 10, a model of 133,000 parameters learns most from 2,000
 // examples; of 5 out of 26, a third.
-const alphabet = 10
+const sortable = 10
 
-// maxLetters keeps the number of problems within 62 bits.
+// maxLetters keeps the number of problems within 62 bits, of any of 26 letters too.
 const maxLetters = 12
 
 // Check tells whether there are such words.
@@ -27,19 +27,11 @@ func (s *Sorting) Check() error { return checkRange("letters", s.Letters, 1, max
 func (s *Sorting) groups() []group {
 	var groups []group
 	for n := s.Letters[0]; n <= s.Letters[1]; n++ {
-		size := uint64(1)
-		for range n {
-			size *= alphabet
-		}
-		groups = append(groups, group{size, func(index, _ uint64) problem {
-			word := make([]byte, n)
-			for i := range word {
-				word[i] = 'a' + byte(index%alphabet)
-				index /= alphabet
-			}
-			sorted := slices.Clone(word)
+		groups = append(groups, group{power(sortable, n), func(index, _ uint64) problem {
+			letters := word(index, n, sortable)
+			sorted := slices.Clone(letters)
 			slices.Sort(sorted)
-			return problem{prompt: "sort " + string(word), response: string(sorted), answer: string(sorted)}
+			return problem{prompt: "sort " + string(letters), response: string(sorted), answer: string(sorted)}
 		}})
 	}
 	return groups

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"fmt"
 	"math/big"
 	"reflect"
 	"slices"
@@ -24,6 +25,53 @@ var tasks = []struct {
 	{"sorting", (&Sorting{Letters: []int{5, 5}}).groups(), order},
 	{"short words", (&Sorting{Letters: []int{1, 3}}).groups(), order},
 	{"long words", (&Sorting{Letters: []int{12, 12}}).groups(), order},
+	{"reversing", (&Reversing{Letters: []int{3, 4}}).groups(), reverse},
+	{"long reversing", (&Reversing{Letters: []int{1, 12}}).groups(), reverse},
+	{"copying", (&Copying{Letters: []int{4, 6}, Gap: []int{2, 8}}).groups(), again},
+	{"copying little", (&Copying{Letters: []int{1, 1}, Gap: []int{0, 30}}).groups(), again},
+	{"assignments", (&Assignments{Hops: []int{2, 4}}).groups(), execute},
+	{"many assignments", (&Assignments{Hops: []int{1, 12}}).groups(), execute},
+	{"brackets", (&Brackets{Length: []int{6, 10}}).groups(), closeBrackets},
+	{"few brackets", (&Brackets{Length: []int{1, 3}}).groups(), closeBrackets},
+	{"many brackets", (&Brackets{Length: []int{29, 30}}).groups(), closeBrackets},
+}
+
+func reverse(prompt string) string {
+	var reversed string
+	for _, c := range strings.TrimPrefix(prompt, "reverse ") {
+		reversed = string(c) + reversed
+	}
+	return reversed
+}
+
+func again(prompt string) string {
+	return strings.TrimRight(strings.TrimPrefix(prompt, "copy "), ".")
+}
+
+// execute runs the statements in their order. A variable that has no value yet gives an answer that none has.
+func execute(prompt string) string {
+	values := map[string]string{}
+	statements := strings.Split(prompt, ";")
+	for _, s := range statements[:len(statements)-1] {
+		variable, value, _ := strings.Cut(s, "=")
+		if _, err := strconv.Atoi(value); err != nil {
+			value = values[value]
+		}
+		if _, ok := values[variable]; ok || value == "" {
+			return "a statement is wrong: " + s
+		}
+		values[variable] = value
+	}
+	return values[strings.TrimSuffix(statements[len(statements)-1], "?")]
+}
+
+// closeBrackets takes out pairs until none is left.
+func closeBrackets(prompt string) string {
+	open := strings.TrimPrefix(prompt, "close ")
+	for range len(open) {
+		open = strings.NewReplacer("()", "", "[]", "", "{}", "").Replace(open)
+	}
+	return reverse(strings.NewReplacer("(", ")", "[", "]", "{", "}").Replace(open))
 }
 
 func add(prompt string) string {
@@ -85,6 +133,10 @@ func TestEveryProblemIsReached(t *testing.T) {
 		{(&Addition{Digits: []int{1, 2}}).groups(), 55 + 900 + 4095},
 		{(&Addition{Digits: []int{2, 2}}).groups(), 4095},
 		{(&Sorting{Letters: []int{1, 2}}).groups(), 10 + 100},
+		{(&Reversing{Letters: []int{1, 2}}).groups(), 26 + 26*26},
+		{(&Copying{Letters: []int{1, 2}, Gap: []int{3, 9}}).groups(), 26 + 26*26},
+		{(&Assignments{Hops: []int{1, 1}}).groups(), 10 * 26 * 25},
+		{(&Brackets{Length: []int{1, 4}}).groups(), 3 + 3*3 + (3*3*3 + 2*3*3) + (3*3*3*3 + 3*3*3*3)},
 	} {
 		if got := available(task.groups, 1<<40); got != task.want {
 			t.Errorf("%d problems, want %d", got, task.want)
@@ -154,6 +206,92 @@ func TestWork(t *testing.T) {
 	}
 }
 
+// TestDefaultsFit holds the tasks' own settings to a context of 64 bytes, one token a byte.
+func TestDefaultsFit(t *testing.T) {
+	template := defaultTemplate()
+	for _, v := range Kind.New().(*Dataset).variants() {
+		g, ok := v.block.(generated)
+		if !ok {
+			continue
+		}
+		for _, p := range generate(g.groups(), 4000, 11) {
+			if e, err := template.fill(p); err != nil || len(e.Prompt)+len(e.Response) > 64 {
+				t.Fatalf("%s: %q and %q, %v", v.name, e.Prompt, e.Response, err)
+			}
+		}
+	}
+}
+
+// TestDressing checks that what is drawn beside a problem's index makes no second problem of it: chains and words that
+// are copied are told apart without distractors and gaps.
+func TestDressing(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range generate((&Assignments{Hops: []int{1, 1}}).groups(), 6500, 1) {
+		seen[p.response] = true
+	}
+	for _, p := range generate((&Copying{Letters: []int{2, 2}, Gap: []int{0, 9}}).groups(), 676, 1) {
+		seen[p.response] = true
+	}
+	if len(seen) != 6500+676 {
+		t.Errorf("%d different chains and words of %d", len(seen), 6500+676)
+	}
+}
+
+// TestChains checks the work, and that the digit asked for is not the only one.
+func TestChains(t *testing.T) {
+	digits := map[string]int{}
+	for _, p := range generate((&Assignments{Hops: []int{3, 3}}).groups(), 4000, 1) {
+		work, answer, _ := strings.Cut(p.response, "\n")
+		chain := strings.Split(work, "=")
+		for i, variable := range chain {
+			value := answer
+			if i+1 < len(chain) {
+				value = chain[i+1]
+			}
+			if !strings.Contains(";"+p.prompt, ";"+variable+"="+value+";") {
+				t.Fatalf("%q is worked out in %q", p.prompt, p.response)
+			}
+		}
+		if len(chain) != 4 || !strings.HasSuffix(p.prompt, ";"+chain[0]+"?") || strings.Count(p.prompt, "=") != 8 {
+			t.Fatalf("%q is worked out in %q", p.prompt, p.response)
+		}
+		if strings.Count(p.prompt, "="+answer+";") != 1 || strings.IndexFunc(strings.ReplaceAll(p.prompt, answer, ""), func(r rune) bool { return r >= '0' && r <= '9' }) < 0 {
+			t.Fatalf("%q gives its answer %s away", p.prompt, answer)
+		}
+		digits[answer]++
+	}
+	for digit, n := range digits {
+		if n < 300 || n > 500 {
+			t.Errorf("of 4000 answers %d are %s", n, digit)
+		}
+	}
+}
+
+func TestPlainExamples(t *testing.T) {
+	for _, c := range []struct {
+		groups           []group
+		group            int
+		index            uint64
+		prompt, response string
+	}{
+		{(&Reversing{Letters: []int{3, 4}}).groups(), 1, 25 * 26, "reverse azaa", "aaza"},
+		{(&Copying{Letters: []int{4, 6}, Gap: []int{2, 8}}).groups(), 0, 0, "copy aaaa..", "aaaa"},
+		{(&Copying{Letters: []int{4, 6}, Gap: []int{2, 8}}).groups(), 20, 0, "copy gaaaaa........", "gaaaaa"},
+		{(&Brackets{Length: []int{3, 3}}).groups(), 0, 0, "close (()", ")"},
+		{(&Brackets{Length: []int{3, 3}}).groups(), 0, 9, "close ()(", ")"},
+		{(&Brackets{Length: []int{3, 3}}).groups(), 1, 0 + 3*1 + 9*2, "close ([{", "}])"},
+		{(&Brackets{Length: []int{3, 3}}).groups(), 0, 1 + 3*2, "close [{}", "]"},
+	} {
+		if p := c.groups[c.group].problem(c.index, 0); p.prompt != c.prompt || p.response != c.response {
+			t.Errorf("%q is answered by %q, want %q by %q", p.prompt, p.response, c.prompt, c.response)
+		}
+	}
+	p := follow([]byte("bxm"), 7, 1)
+	if want := "m=x=b\n7"; p.response != want || !strings.Contains(p.prompt, "x=b;") {
+		t.Errorf("%q is answered by %q, want %q", p.prompt, p.response, want)
+	}
+}
+
 func TestWorkedExamples(t *testing.T) {
 	for _, c := range []struct {
 		x, y             uint64
@@ -210,6 +348,32 @@ func TestShares(t *testing.T) {
 		}
 		if got := shares(groups, c.n); !slices.Equal(got, c.want) {
 			t.Errorf("of %d, groups of %v get %v, want %v", c.n, c.sizes, got, c.want)
+		}
+	}
+}
+
+func TestDifficultiesAreBalanced(t *testing.T) {
+	for _, c := range []struct {
+		groups     []group
+		difficulty func(p problem) string
+		want       int // kinds
+	}{
+		{(&Reversing{Letters: []int{3, 4}}).groups(), func(p problem) string { return strconv.Itoa(len(p.answer)) }, 2},
+		{(&Copying{Letters: []int{4, 6}, Gap: []int{2, 8}}).groups(), func(p problem) string { return fmt.Sprint(len(p.answer), len(p.prompt)) }, 21},
+		{(&Assignments{Hops: []int{2, 4}}).groups(), func(p problem) string { return strconv.Itoa(strings.Count(p.response, "=")) }, 3},
+		{(&Brackets{Length: []int{8, 10}}).groups(), func(p problem) string { return fmt.Sprint(len(p.answer), len(p.prompt)) }, 14},
+	} {
+		count := map[string]int{}
+		for _, p := range generate(c.groups, c.want*100, 1) {
+			count[c.difficulty(p)]++
+		}
+		if len(count) != c.want {
+			t.Errorf("%d kinds, want %d: %v", len(count), c.want, count)
+		}
+		for kind, n := range count {
+			if n != 100 {
+				t.Errorf("%d of kind %s, want 100", n, kind)
+			}
 		}
 	}
 }
