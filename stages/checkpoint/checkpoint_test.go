@@ -94,6 +94,7 @@ func TestCheck(t *testing.T) {
 		{`select = "best"`, `select must be "last", "first", "lowest_validation_loss" or "step", is "best"`},
 		{`select = "step"`, `step must be given, at least 0, where select is "step"`},
 		{`step = 5`, `step needs select = "step", which is "last"`},
+		{"among = [given.g.weights]\n select = \"lowest_validation_loss\"", "or among must be given, and not both"},
 	} {
 		if _, err := pipelinetest.Load(t, kinds, tiny(c.extra), nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.extra, err, c.want)
