@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"image/color"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
@@ -26,6 +28,9 @@ var (
 const hues = 7
 
 func hue(style int) color.Color { return color.RGBA{1, 2, uint8(style%hues + 1), 255} }
+
+// veil is a line's colour, thin enough to see others through.
+func veil(style int) color.Color { return color.RGBA{1, 3, uint8(style%hues + 1), 255} }
 
 // A line is told by colour, marker and dash, so that no reader needs the colour.
 var (
@@ -69,11 +74,13 @@ const markers = 12
 type curves struct {
 	*chart
 	panel panel
+	hits  *hits
 }
 
 // Plot implements plot.Plotter.
 func (d curves) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
+	at := func(px, py float64) vg.Point { return vg.Point{X: x(d.axis.place(px)), Y: y(py)} }
 	for _, t := range d.ticks {
 		c.StrokeLine2(draw.LineStyle{Color: faint, Width: 0.6}, c.Min.X, y(t.Value), c.Max.X, y(t.Value))
 	}
@@ -81,27 +88,122 @@ func (d curves) Plot(c draw.Canvas, p *plot.Plot) {
 		c.StrokeLine2(referenceStyle(l.style), c.Min.X, y(l.y), c.Max.X, y(l.y))
 	}
 	for _, l := range d.panel.lines {
+		if len(l.points) > markers {
+			d.band(c, l, at)
+		}
+	}
+	for _, l := range d.panel.lines {
+		for _, pair := range l.pairs {
+			a, b := l.points[pair[0]], l.points[pair[1]]
+			c.StrokeLines(draw.LineStyle{Color: ink, Width: 0.9, Dashes: []vg.Length{1, 2.2}}, []vg.Point{at(a.x, a.y), at(b.x, b.y)})
+		}
+	}
+	var taken []vg.Rectangle
+	for _, l := range d.panel.lines {
 		var path []vg.Point
 		for _, q := range l.points {
-			path = append(path, vg.Point{X: x(d.axis.place(q.x)), Y: y(q.y)})
+			path = append(path, at(q.x, q.y))
 		}
 		c.StrokeLines(lineStyle(l.style), path)
 		every := (len(path) + markers - 1) / markers
 		for i, q := range l.points {
-			if q.err > 0 {
-				c.StrokeLine2(draw.LineStyle{Color: hue(l.style), Width: 0.8}, path[i].X, y(q.y-q.err), path[i].X, y(q.y+q.err))
-			}
-			for _, v := range q.values {
-				c.DrawGlyph(draw.GlyphStyle{Color: hue(l.style), Radius: 1.3, Shape: draw.CircleGlyph{}}, vg.Point{X: path[i].X, Y: y(v)})
+			if every == 1 {
+				d.whiskers(c, q, hue(l.style), at)
+				for _, v := range q.values {
+					c.DrawGlyph(draw.GlyphStyle{Color: hue(l.style), Radius: 1.3, Shape: draw.CircleGlyph{}}, at(q.x, v))
+				}
 			}
 			if i%every == l.style%every {
 				c.DrawGlyph(glyphStyle(l.style), path[i])
+				taken = append(taken, around(path[i], 8, 8))
+			}
+			if q.id != "" {
+				d.hits.dot(path[i], q.id, q.said)
+			}
+		}
+		if l.id != "" {
+			d.hits.path(path, l.id, l.said)
+		}
+	}
+	for _, l := range d.panel.lines {
+		for _, q := range l.points {
+			if q.label != "" {
+				taken = append(taken, mark(c, at(q.x, q.y), q.label, taken))
 			}
 		}
 	}
 	if d.axis.zero {
 		breakAxis(c, x((d.axis.origin+d.axis.ticks[1].Value)/2), c.Min.Y-p.X.Padding-p.X.Width/2)
 	}
+}
+
+// band fills between the ends of the intervals along a line.
+func (d curves) band(c draw.Canvas, l curve, at func(x, y float64) vg.Point) {
+	var upper, lower []vg.Point
+	for _, q := range l.points {
+		if q.yBar.known() {
+			upper = append(upper, at(q.x, min(q.yBar.high, d.high)))
+			lower = append(lower, at(q.x, max(q.yBar.low, d.low)))
+		}
+	}
+	if len(upper) > 1 {
+		slices.Reverse(lower)
+		c.FillPolygon(veil(l.style), append(upper, lower...))
+	}
+}
+
+// whiskers draws a point's intervals. One that goes on beyond the panel has no cap there.
+func (d curves) whiskers(c draw.Canvas, q point, colour color.Color, at func(x, y float64) vg.Point) {
+	style := draw.LineStyle{Color: colour, Width: 0.8}
+	const cap = 2
+	if b := q.yBar; b.known() {
+		low, high := at(q.x, max(b.low, d.low)), at(q.x, min(b.high, d.high))
+		c.StrokeLine2(style, low.X, low.Y, high.X, high.Y)
+		for _, end := range []struct {
+			p      vg.Point
+			inside bool
+		}{{low, b.low >= d.low}, {high, b.high <= d.high}} {
+			if end.inside {
+				c.StrokeLine2(style, end.p.X-cap, end.p.Y, end.p.X+cap, end.p.Y)
+			}
+		}
+	}
+	if b := q.xBar; b.known() {
+		low, high := at(b.low, q.y), at(b.high, q.y)
+		low.X, high.X = max(low.X, c.Min.X), min(high.X, c.Max.X)
+		c.StrokeLine2(style, low.X, low.Y, high.X, high.Y)
+	}
+}
+
+var markText = draw.TextStyle{Color: ink, Font: sans(8), YAlign: text.YCenter, Handler: plot.DefaultTextHandler}
+
+// mark writes beside a point where nothing is yet, as far as there is such a place, and returns the place.
+func mark(c draw.Canvas, p vg.Point, s string, taken []vg.Rectangle) vg.Rectangle {
+	w, h := markText.Width(s)+2, vg.Length(8)
+	var best vg.Rectangle
+	least := -1
+	for _, d := range []vg.Point{{X: 1, Y: 1}, {X: 1, Y: -1}, {X: -1, Y: 1}, {X: -1, Y: -1}, {Y: 1.5}, {Y: -1.5}, {X: 1.3}, {X: -1.3}} {
+		r := around(vg.Point{X: p.X + d.X*(w/2+4), Y: p.Y + d.Y*7}, w, h)
+		n := 0
+		for _, t := range taken {
+			if r.Min.X < t.Max.X && t.Min.X < r.Max.X && r.Min.Y < t.Max.Y && t.Min.Y < r.Max.Y {
+				n++
+			}
+		}
+		if r.Min.X < c.Min.X || r.Max.X > c.Max.X || r.Min.Y < c.Min.Y || r.Max.Y > c.Max.Y {
+			n += 10
+		}
+		if least < 0 || n < least {
+			best, least = r, n
+		}
+	}
+	c.FillText(markText, vg.Point{X: best.Min.X + 1, Y: (best.Min.Y + best.Max.Y) / 2}, s)
+	return best
+}
+
+// around is the rectangle of a size about a point.
+func around(p vg.Point, w, h vg.Length) vg.Rectangle {
+	return vg.Rectangle{Min: vg.Point{X: p.X - w/2, Y: p.Y - h/2}, Max: vg.Point{X: p.X + w/2, Y: p.Y + h/2}}
 }
 
 // breakAxis draws two slashes over a gap in the axis: what lies left of it is not to scale.
@@ -119,7 +221,18 @@ const (
 )
 
 // svg draws a panel.
-func (c *chart) svg(p panel, xLabel, yLabel, description string) string {
+func (c *chart) svg(p panel, description string) string {
+	pl := newPlot(p.name, c.xLabel, c.yLabel)
+	pl.X.Min, pl.X.Max, pl.Y.Min, pl.Y.Max = c.axis.min, c.axis.max, c.low, c.high
+	pl.X.Tick.Marker = plot.ConstantTicks(c.axis.ticks)
+	pl.Y.Tick.Marker = plot.ConstantTicks(c.ticks)
+	h := &hits{height: panelHeight}
+	pl.Add(curves{c, p, h})
+	return paint(pl, panelWidth, panelHeight, h, description)
+}
+
+// newPlot is an empty panel.
+func newPlot(title, xLabel, yLabel string) *plot.Plot {
 	pl := plot.New()
 	pl.BackgroundColor = nil
 	for _, a := range []*plot.Axis{&pl.X, &pl.Y} {
@@ -130,18 +243,48 @@ func (c *chart) svg(p panel, xLabel, yLabel, description string) string {
 		a.Tick.Label.Font = sans(9)
 		a.Label.TextStyle.Font = sans(9.5)
 		a.Label.Padding = 4
+		a.Padding = 2
 	}
 	pl.Title.TextStyle.Color, pl.Title.TextStyle.Font, pl.Title.Padding = ink, sans(10), 6
-	pl.Title.Text = p.name
+	pl.Title.Text = title
 	pl.X.Label.Text, pl.Y.Label.Text = xLabel, yLabel
-	pl.X.Min, pl.X.Max, pl.Y.Min, pl.Y.Max = c.axis.min, c.axis.max, c.low, c.high
-	pl.X.Padding, pl.Y.Padding = 2, 2
-	pl.X.Tick.Marker = plot.ConstantTicks(c.axis.ticks)
-	pl.Y.Tick.Marker = plot.ConstantTicks(c.ticks)
-	pl.Add(curves{c, p})
-	canvas := vgsvg.New(panelWidth, panelHeight)
+	return pl
+}
+
+// paint draws a panel as an element of the page.
+func paint(pl *plot.Plot, w, h float64, over *hits, description string) string {
+	canvas := vgsvg.New(vg.Length(w), vg.Length(h))
 	pl.Draw(draw.New(canvas))
-	return inline(canvas, panelWidth, panelHeight, description)
+	return inline(canvas, w, h, over, description)
+}
+
+// hits are what lies over a drawing, seen by the pointer alone: areas that tell what is below them, and lead to where it
+// is told in full. Keyboards get there by the link below the figure, rather than by a stop at every point.
+type hits struct {
+	height float64 // drawings count y from below, pages from above
+	areas  strings.Builder
+}
+
+func (h *hits) add(id, said, area string, args ...any) {
+	fmt.Fprintf(&h.areas, `<a href="#%s" tabindex="-1"><title>%s</title>`, id, escape(said))
+	fmt.Fprintf(&h.areas, area, args...)
+	h.areas.WriteString("</a>\n")
+}
+
+func (h *hits) dot(p vg.Point, id, said string) {
+	h.add(id, said, `<circle cx="%.1f" cy="%.1f" r="6"/>`, p.X.Points(), h.height-p.Y.Points())
+}
+
+func (h *hits) box(low, high vg.Point, id, said string) {
+	h.add(id, said, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, low.X.Points(), h.height-high.Y.Points(), (high.X - low.X).Points(), (high.Y - low.Y).Points())
+}
+
+func (h *hits) path(points []vg.Point, id, said string) {
+	var at strings.Builder
+	for _, p := range points {
+		fmt.Fprintf(&at, "%.1f,%.1f ", p.X.Points(), h.height-p.Y.Points())
+	}
+	h.add(id, said, `<polyline points="%s"/>`, strings.TrimSpace(at.String()))
 }
 
 // swatch draws a line's entry in the legend.
@@ -153,7 +296,7 @@ func swatch(line draw.LineStyle, glyph *draw.GlyphStyle) string {
 	if glyph != nil {
 		c.DrawGlyph(*glyph, vg.Point{X: w / 2, Y: h / 2})
 	}
-	return inline(canvas, w, h, "")
+	return inline(canvas, w, h, nil, "")
 }
 
 // sans is Liberation Sans for measuring; the page shows any font of its widths, Arial and Helvetica among them.
@@ -170,7 +313,7 @@ var (
 func roles() []string {
 	pairs := []string{hex(ink), "var(--ink)", hex(faint), "var(--faint)", hex(paper), "var(--paper)"}
 	for i := range hues {
-		pairs = append(pairs, hex(hue(i)), fmt.Sprintf("var(--hue%d)", i+1))
+		pairs = append(pairs, hex(hue(i)), fmt.Sprintf("var(--hue%d)", i+1), hex(veil(i)), fmt.Sprintf("var(--hue%d);fill-opacity:.16", i+1))
 	}
 	return pairs
 }
@@ -180,8 +323,9 @@ func hex(c color.Color) string {
 	return fmt.Sprintf("#%02X%02X%02X", r>>8, g>>8, b>>8)
 }
 
-// inline turns a drawing into an element for an HTML page: colours and fonts from the style sheet, size from the layout.
-func inline(canvas *vgsvg.Canvas, w, h float64, description string) string {
+// inline turns a drawing into an element for an HTML page, with what lies over it: colours and fonts from the style sheet,
+// size from the layout.
+func inline(canvas *vgsvg.Canvas, w, h float64, over *hits, description string) string {
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		panic("report: a drawing in memory cannot fail")
@@ -195,5 +339,10 @@ func inline(canvas *vgsvg.Canvas, w, h float64, description string) string {
 	} else {
 		open += ` role="img" aria-label="` + escape(description) + `">`
 	}
-	return open + colours.Replace(fonts.ReplaceAllString(s, ""))
+	s = colours.Replace(fonts.ReplaceAllString(s, ""))
+	if over != nil {
+		end := strings.LastIndex(s, "</svg>")
+		s = s[:end] + `<g class="hits">` + "\n" + over.areas.String() + "</g>\n" + s[end:]
+	}
+	return open + s
 }

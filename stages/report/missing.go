@@ -3,7 +3,70 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
+
+	"anneal/pipeline"
 )
+
+// reasons say why an artifact is missing.
+var reasons = map[string]string{"failed": "failed", "skipped": "was skipped", "excluded": "was left out of the run"}
+
+// lost lists the artifacts that a report does without: of which table, where they would stand, and why.
+func lost(missing []pipeline.Missing) []string {
+	var all []string
+	for _, m := range missing {
+		block, where := strings.Split(m.Field, ".")[1], ""
+		if m.Point != nil {
+			var names []string
+			var values []any
+			for _, c := range m.Point {
+				names, values = append(names, c.Name), append(values, c.Value)
+			}
+			where = " at " + label(names, values)
+		}
+		line := block + ": no artifact" + where + ", as its stage " + reasons[m.Reason]
+		if !slices.Contains(all, line) {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+// diverged lists the points whose training left numbers that are not finite, and at which step, each once.
+func diverged(order []*frame) []string {
+	var all []string
+	for _, f := range order {
+		at := f.column("diverged_at")
+		if at == nil {
+			continue
+		}
+		var names []string
+		for _, c := range f.columns {
+			if c.coordinate {
+				names = append(names, c.name)
+			}
+		}
+		for i, step := range at.values {
+			if step == nil {
+				continue
+			}
+			var here []string // the coordinates that this row has
+			for _, n := range names {
+				if f.column(n).values[i] != nil {
+					here = append(here, n)
+				}
+			}
+			line := "diverged at step " + plain(step)
+			if len(here) > 0 {
+				line = label(here, f.tuple(here, i)) + ": " + line
+			}
+			if !slices.Contains(all, line) {
+				all = append(all, line)
+			}
+		}
+	}
+	return all
+}
 
 // missing lists what a frame lacks: combinations of its coordinates' values that no row has, and values that are missing
 // in a comparison.

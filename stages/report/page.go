@@ -6,6 +6,7 @@ import (
 	"html"
 	"html/template"
 	"math"
+	"slices"
 	"strconv"
 
 	"anneal/artifacts"
@@ -22,16 +23,17 @@ var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
 // page is what the template shows.
 type page struct {
-	Title   string
-	Style   template.CSS
-	Axes    []axisLine
-	Claims  []claimView
-	Figures []figureView
-	Tables  []tableView
-	Samples []samplesView
-	Why     string // of all claims' verdicts, where they share it
-	Missing []string
-	Origins []origin
+	Title     string
+	Style     template.CSS
+	Axes      []axisLine
+	Trainings *tableView // nil where no table tells of them
+	Claims    []claimView
+	Figures   []figureView
+	Tables    []tableView
+	Samples   []samplesView
+	Why       string // of all claims' verdicts, where they share it
+	Missing   []string
+	Made      []made
 }
 
 // axisLine is a coordinate and its values.
@@ -47,6 +49,9 @@ type claimView struct {
 	Notes string
 }
 
+// Many tells whether a claim has more cases than are read at a glance.
+func (v claimView) Many() bool { return len(v.Rows) > 8 }
+
 // claimRow is a line of a claim's table.
 type claimRow struct {
 	Metric, Group string
@@ -60,13 +65,17 @@ type claimCell struct {
 	Best         bool
 }
 
-// figureView is a figure, drawn.
+// figureView is a figure, drawn, and its points in numbers.
 type figureView struct {
+	Number  int // on the page, from 1
 	Title   string
-	Wide    bool // more than one panel
+	Wide    bool   // more than one panel
+	Size    string // of panels: "", small or medium
 	Keys    []keyView
 	Panels  []template.HTML
 	Caption string
+	Head    []string
+	Spots   []spot
 }
 
 // keyView is an entry of a legend.
@@ -79,9 +88,15 @@ type keyView struct {
 type tableView struct {
 	Name    string
 	Head    []headCell
-	Rows    [][]string
+	Rows    []rowView
 	Total   int
 	Compare string
+}
+
+// rowView is a row of a table, and the artifacts it was made of.
+type rowView struct {
+	Cells []string
+	Links []link
 }
 
 // headCell is a column's head; numbers are set flush right.
@@ -105,7 +120,7 @@ func (r *Report) page(in inputs) (*page, []*frame, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &page{Title: r.Title, Style: template.CSS(styleText), Axes: axes(order), Origins: in.origins}
+	p := &page{Title: r.Title, Style: template.CSS(styleText), Axes: axes(order), Trainings: trainings(order), Made: madeOf(in.origins), Missing: lost(in.missing)}
 	for _, c := range r.Claims {
 		a, err := c.answer(all)
 		if err != nil {
@@ -114,15 +129,16 @@ func (r *Report) page(in inputs) (*page, []*frame, error) {
 		p.Claims = append(p.Claims, viewClaim(c, a))
 	}
 	p.shareWhy()
-	for _, f := range r.Figures {
-		c, err := f.chart(all)
+	m := material{all, in.origins, r.interval()}
+	for i, f := range r.Figures {
+		v, err := f.draw(i+1, m)
 		if err != nil {
 			return nil, nil, pipeline.Within("figure."+f.Name, err)
 		}
-		p.Figures = append(p.Figures, f.view(c, all[f.Table]))
+		p.Figures = append(p.Figures, v)
 	}
 	for i, f := range order {
-		v := f.view()
+		v := f.view(in.origins)
 		if i >= len(r.Tables) {
 			c := r.Compares[i-len(r.Tables)]
 			v.Compare = spaced(c.Metric) + " of table " + c.After + " against table " + c.Before + "; gain is positive where it improves"
@@ -130,6 +146,7 @@ func (r *Report) page(in inputs) (*page, []*frame, error) {
 		p.Tables = append(p.Tables, v)
 		p.Missing = append(p.Missing, f.missing()...)
 	}
+	p.Missing = slices.Concat(diverged(order), p.Missing)
 	for i, s := range r.Samples {
 		cards, err := s.cards(in.before[i], in.after[i])
 		if err != nil {
@@ -225,73 +242,38 @@ func viewClaim(c Claim, a *answer) claimView {
 	return v
 }
 
-func (f Figure) view(c *chart, t *frame) figureView {
-	v := figureView{Title: title(f.Title, f.Name)}
-	if len(c.panels) == 0 {
-		v.Caption = "Nothing was measured."
-		return v
-	}
-	v.Wide = len(c.panels) > 1
-	description := f.describe(c, t)
+// show draws the panels and the legend.
+func (v *figureView) show(f Figure, c *chart, description string) {
 	for i, p := range c.panels {
-		said := ""
-		if i == 0 {
-			said = description
+		if i > 0 {
+			description = ""
 		}
-		v.Panels = append(v.Panels, template.HTML(c.svg(p, t.axisLabel(f.X, false), t.axisLabel(f.Y, len(f.With) > 0), said)))
+		v.Panels = append(v.Panels, template.HTML(c.svg(p, description)))
 	}
-	if len(c.keys) > 1 || len(f.With) > 0 || len(c.references) > 0 { // the axis names a metric only where it is alone
+	if len(f.With) > 0 || f.Lines != "" || len(c.references) > 0 { // the axis names a metric only where it is alone
 		for i, k := range c.keys {
-			g := glyphStyle(i)
-			v.Keys = append(v.Keys, keyView{template.HTML(swatch(lineStyle(i), &g)), k})
+			if k != "" {
+				g := glyphStyle(i)
+				v.Keys = append(v.Keys, keyView{template.HTML(swatch(lineStyle(i), &g)), k})
+			}
 		}
 	}
 	for i, k := range c.references {
 		v.Keys = append(v.Keys, keyView{template.HTML(swatch(referenceStyle(i), nil)), k})
 	}
-	v.Caption = f.caption(c)
-	return v
-}
-
-// caption says how points were made.
-func (f Figure) caption(c *chart) string {
-	s := ""
-	seeds, bars := false, false
-	for _, p := range c.panels {
-		for _, l := range p.lines {
-			for _, q := range l.points {
-				seeds = seeds || len(q.values) > 0
-				bars = bars || q.err > 0
-			}
-		}
-	}
-	if len(f.Over) > 0 {
-		var over []string
-		for _, n := range f.Over {
-			over = append(over, spaced(n))
-		}
-		s += "Means over " + list(over) + ". "
-	}
-	if seeds {
-		s += "Lines join means over seeds, small dots are single seeds. "
-	} else {
-		s += "One seed: no spread over seeds is known. "
-	}
-	if bars {
-		s += "Bars: one standard error to each side, within one seed. "
-	}
-	if c.axis.zero {
-		s += "The axis is logarithmic; 0 stands apart. "
-	}
-	return s[:len(s)-1]
 }
 
 // view prints a frame. Numbers of a column share their digits; coordinates stand as they were given.
-func (f *frame) view() tableView {
+func (f *frame) view(origins []origin) tableView {
 	const most = 200 // rows on the page: more belong into a program that reads the file
 	v := tableView{Name: f.name, Total: f.rows}
 	rows := min(f.rows, most)
-	v.Rows = make([][]string, rows)
+	v.Rows = make([]rowView, rows)
+	for i := range v.Rows {
+		for _, o := range f.from[i] {
+			v.Rows[i].Links = append(v.Rows[i].Links, link{origins[o].id(), origins[o].short()[:min(6, len(origins[o].short()))]})
+		}
+	}
 	for _, c := range f.columns {
 		v.Head = append(v.Head, headCell{spaced(c.name), c.numeric()})
 		var numbers []float64
@@ -317,7 +299,7 @@ func (f *frame) view() tableView {
 			default:
 				s = plain(x)
 			}
-			v.Rows[i] = append(v.Rows[i], s)
+			v.Rows[i].Cells = append(v.Rows[i].Cells, s)
 		}
 	}
 	return v

@@ -28,7 +28,8 @@ func render(t *testing.T, s study) string {
 
 func TestPage(t *testing.T) {
 	page := render(t, small)
-	order := []string{"<h1>", `id="claims"`, `id="claim-C1"`, `id="claim-C6"`, `id="figures"`, "<svg", `id="samples"`, `id="tables"`, `id="missing"`, `id="origins"`, "c0ffee"}
+	order := []string{"<h1>", `id="claims"`, `href="#claim-C1"`, `id="figures"`, "<svg", `id="claim-C1"`, `id="claim-C6"`, `id="configuration"`, `id="samples"`, `id="missing"`, `id="tables"`,
+		`id="points"`, `id="origins"`, "c0ffee"}
 	from := 0
 	for _, s := range order {
 		i := strings.Index(page[from:], s)
@@ -52,8 +53,8 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page holds %s: %q", what, page[max(0, i-40):min(len(page), i+40)])
 		}
 	}
-	if n := strings.Count(page, ">underpowered<"); n != 6 {
-		t.Errorf("%d of 6 claims are underpowered with one seed", n)
+	if n := strings.Count(page, ">underpowered<"); n != 12 {
+		t.Errorf("%d of 12 verdicts, two for each claim, are underpowered with one seed", n)
 	}
 }
 
@@ -106,12 +107,12 @@ func TestNumbers(t *testing.T) {
 // A metric whose companion was not measured is still named.
 func TestKeyOfOneMetric(t *testing.T) {
 	f := worths(t, []float64{0, 1}, []int64{1}, func(float64, int64) worth { return worth{Loss: 2} })
-	figure := Figure{Name: "f", Table: "w", X: "weight_decay", Y: "loss", With: []string{"accuracy"}, Scale: "auto"}
-	c, err := figure.chart(f)
+	figure := Figure{Kind: "line", Name: "f", Table: "w", X: "weight_decay", Y: "loss", With: []string{"accuracy"}, Scale: "auto"}
+	v, err := figure.draw(1, material{f, []origin{{}}, standardInterval()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := figure.view(c, f["w"]); len(v.Keys) != 1 || v.Keys[0].Text != "loss" {
+	if len(v.Keys) != 1 || v.Keys[0].Text != "loss" {
 		t.Errorf("keys %+v", v.Keys)
 	}
 }
