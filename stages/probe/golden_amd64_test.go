@@ -14,7 +14,7 @@ func TestGolden(t *testing.T) {
 		"losses":       "8cdf10d879762a58",
 		"separability": "e1959a15ba8b8829",
 		"spectrum":     "8edfc639c3d02287",
-		"samples":      "ae48f6f82db9a035",
+		"samples":      "9a0d2d3a02815087",
 	} {
 		if got := r.Blob("probe.p", output).Digest.String()[:16]; got != want {
 			t.Errorf("%s is %s, want %s", output, got, want)

@@ -22,7 +22,7 @@ var Kind = &pipeline.Kind{Name: "probe", Version: 3, Doc: doc, Numbers: lm.Numbe
 		Features:     &Features{Limit: 256, Threshold: 0.025},
 		Norms:        &Norms{},
 		Noise:        &Noise{Scales: []float64{0.01, 0.03, 0.1}, Draws: 4, Limit: 256},
-		Sample:       &Sample{Greedy: true, Temperature: 1, TopP: 1, RepetitionPenalty: 1},
+		Sample:       &Sample{Shots: []int{0}, Greedy: true, Temperature: 1, TopP: 1, RepetitionPenalty: 1},
 		Score:        &Score{Metrics: []string{metricAccuracy, metricResponseLoss}},
 	}
 }}

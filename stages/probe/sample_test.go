@@ -33,7 +33,6 @@ probe "both" {
 probe "drawn" {
   from = given.g.weights
   sample {
-    validation  = given.g.validation
     test        = given.g.examples
     greedy      = false
     samples     = 2
