@@ -23,6 +23,7 @@ file lists them, and a larger N later computes only the difference.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	how := running(cmd)
+	part := selection(cmd)
 	seeds := cmd.Flags().Int("seeds", 0, "how many values the axis is to have: `N`")
 	axis := cmd.Flags().String("axis", "seed", "the axis to extend: seed, or a `NAME` that ends in _seed")
 	dry := cmd.Flags().Bool("dry-run", false, "only say what would be added, and what it would cost")
@@ -59,6 +60,11 @@ file lists them, and a larger N later computes only the difference.`,
 			fmt.Fprintf(c.stderr, "%s: nothing to add: every list of %s has %s or more.\n", g.Name, *axis, count(*seeds, "value"))
 			return nil
 		}
+		graphs, err := selected([]*pipeline.Graph{g}, part)
+		if err != nil {
+			return err
+		}
+		g = graphs[0]
 		if c.json && *dry {
 			return c.planJSON(g, c.foreseen(g, *how.cores))
 		}

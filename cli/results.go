@@ -21,7 +21,7 @@ import (
 // writeResults leaves the reports of a run under results/<pipeline>/, each in a folder of its own where the pipeline has
 // several. Pages are copied, tables compressed. What an earlier run wrote there and the reports no longer have is removed,
 // unless somebody else has changed it since; other files are let alone.
-func (c *command) writeResults(g *pipeline.Graph, out *pipeline.Outcome, st *store.Store) error {
+func (c *command) writeResults(g *pipeline.Graph, out *pipeline.Outcome, st *store.Store, cores int) error {
 	selected := map[*pipeline.Node]bool{}
 	for _, n := range g.Nodes {
 		selected[n] = true
@@ -70,8 +70,10 @@ func (c *command) writeResults(g *pipeline.Graph, out *pipeline.Outcome, st *sto
 	defer unlock()
 	staged := filepath.Join(st.Dir(), "results-"+guard.String())
 	w := written{root: root, files: map[string]store.Digest{}}
-	for _, r := range made {
-		if err := c.writeReport(&w, folder(r.node), r.blob, st, staged); err != nil {
+	from := c.origins(g, out, cores)
+	claims := make([][]string, len(made))
+	for i, r := range made {
+		if claims[i], err = c.writeReport(&w, folder(r.node), r.blob, st, staged, from, from.of(r.node)); err != nil {
 			return err
 		}
 	}
@@ -83,34 +85,61 @@ func (c *command) writeResults(g *pipeline.Graph, out *pipeline.Outcome, st *sto
 		return err
 	}
 	if !c.json {
-		for _, r := range made {
+		for i, r := range made {
 			fmt.Fprintf(c.stdout, "report: %s\n", filepath.Join(root, folder(r.node), "report.html"))
+			for _, claim := range claims[i] {
+				fmt.Fprintf(c.stdout, "  %s\n", claim)
+			}
 		}
 	}
 	return nil
 }
 
-// writeReport writes the files of one report into a folder of w, by way of the folder staged.
-func (c *command) writeReport(w *written, folder string, b store.Blob, st *store.Store, staged string) error {
-	err := os.RemoveAll(staged) // a run that was killed may have left it
-	if err != nil {
-		return err
+// writeReport writes the files of one report, and what they came from, into a folder of w, by way of the folder staged. It
+// returns what the report says of each of its claims.
+func (c *command) writeReport(w *written, folder string, b store.Blob, st *store.Store, staged string, from *origins, of map[store.Digest][]pipeline.Ref) (claims []string, err error) {
+	if err := os.RemoveAll(staged); err != nil { // a run that was killed may have left it
+		return nil, err
 	}
 	if err = stage(st, b, staged); err == nil {
-		err = copyTree(staged, filepath.Join(w.root, folder), func(from, part string) error {
-			if err := compress(from, part); err != nil {
+		claims = verdicts(filepath.Join(staged, "claims.parquet"))
+		err = copyTree(staged, filepath.Join(w.root, folder), func(path, part string) error {
+			if err := from.copy(path, part, of); err != nil {
 				return err
 			}
-			rel, err := filepath.Rel(staged, from)
+			rel, err := filepath.Rel(staged, path)
 			if err != nil {
 				return err
 			}
 			digest, _, err := store.HashFile(part)
-			w.files[filepath.ToSlash(filepath.Join(folder, rel))] = digest
+			w.wrote(filepath.Join(folder, rel), digest)
 			return err
 		})
 	}
-	return errors.Join(err, os.RemoveAll(staged))
+	if err == nil {
+		err = from.write(w, folder, of)
+	}
+	return claims, errors.Join(err, os.RemoveAll(staged))
+}
+
+// verdicts reads what a report says of its claims, a line each; nil where it makes none.
+func verdicts(path string) []string {
+	table, err := artifacts.ReadTable(path)
+	if err != nil {
+		return nil
+	}
+	text := map[string][]any{}
+	for _, c := range table.Columns {
+		text[c.Name] = c.Values
+	}
+	if text["verdict"] == nil || text["says"] == nil { // a table of somebody's own
+		return nil
+	}
+	var lines []string
+	for i := range text["name"] {
+		lines = append(lines, fmt.Sprintf("%s %s: %s", text["name"][i], text["verdict"][i], text["says"][i]))
+	}
+	return lines
 }
 
 // written is what a run wrote below root: the digests of files, by their names from there.
@@ -118,6 +147,9 @@ type written struct {
 	root  string
 	files map[string]store.Digest
 }
+
+// wrote notes a file.
+func (w *written) wrote(name string, digest store.Digest) { w.files[filepath.ToSlash(name)] = digest }
 
 // list is the file that says what earlier runs wrote. `sha256sum -c` can check it.
 func (w *written) list() string { return filepath.Join(w.root, ".anneal") }
@@ -180,18 +212,6 @@ func copyTree(from, to string, copy func(from, to string) error) error {
 		}
 		return replace(target, func(part string) error { return copy(path, part) })
 	})
-}
-
-// compress copies a file, a Parquet table compressed.
-func compress(from, to string) error {
-	if filepath.Ext(from) != ".parquet" {
-		return copyFile(from, to)
-	}
-	table, err := artifacts.ReadTable(from)
-	if err != nil {
-		return err
-	}
-	return table.Write(to, artifacts.Zstd)
 }
 
 // replace lets write make a file and puts it at path only once it is whole.

@@ -132,7 +132,7 @@ func (c *command) execute(cmd *cobra.Command, graphs []*pipeline.Graph, f *runFl
 			continue
 		}
 		o := pipeline.RunOptions{Executors: executors[i], FailFast: f.failFast, Name: f.name, Note: f.note, Command: append([]string{"anneal"}, c.args...)}
-		if err := c.runOne(ctx, g, o); err != nil {
+		if err := c.runOne(ctx, g, o, *f.cores); err != nil {
 			var code exit
 			if !errors.As(err, &code) {
 				return err
@@ -171,7 +171,7 @@ func untilSignal(parent context.Context) (ctx context.Context, done func()) {
 const printed = 10
 
 // runOne runs a pipeline and says what became of it.
-func (c *command) runOne(ctx context.Context, g *pipeline.Graph, o pipeline.RunOptions) error {
+func (c *command) runOne(ctx context.Context, g *pipeline.Graph, o pipeline.RunOptions, cores int) error {
 	st := c.store()
 	view := c.view(g)
 	cancelled := context.AfterFunc(ctx, func() {
@@ -189,7 +189,7 @@ func (c *command) runOne(ctx context.Context, g *pipeline.Graph, o pipeline.RunO
 	if out == nil {
 		return err
 	}
-	err = errors.Join(err, c.writeResults(g, out, st))
+	err = errors.Join(err, c.writeResults(g, out, st, cores))
 	for i, f := range out.Failures {
 		if i == printed {
 			fmt.Fprintf(c.stderr, "\n… and %d more failures; `anneal runs last` lists them\n", len(out.Failures)-printed)

@@ -93,17 +93,12 @@ func (c *command) showResult(st *store.Store, n *named, made *pipeline.Making) e
 	}
 	fmt.Fprintf(c.stdout, "%s\n", madeText(res, made))
 
-	facts := &columns{right: []bool{false, false, false}}
-	rank := map[string]int{"kind": 1, "numbers": 2, "config": 3, "input": 5, "point": 6} // sources are 4
-	for _, f := range slices.SortedStableFunc(slices.Values(res.Key), func(a, b store.Fact) int {
-		return cmp.Compare(cmp.Or(rank[a.Kind], 4), cmp.Or(rank[b.Kind], 4))
-	}) {
-		value := f.Value
+	facts := factColumns(res, func(f store.Fact) string {
 		if f.Kind == "input" && !res.Made.Inputs[f.Name].IsZero() {
-			value += " from " + res.Made.Inputs[f.Name].Short()
+			return " from " + res.Made.Inputs[f.Name].Short()
 		}
-		facts.rows = append(facts.rows, []string{"  " + f.Kind, f.Name, value})
-	}
+		return ""
+	})
 	fmt.Fprintln(c.stdout, "\nDepends on")
 	facts.print(c.stdout)
 
@@ -124,6 +119,18 @@ func (c *command) showResult(st *store.Store, n *named, made *pipeline.Making) e
 		fmt.Fprintf(c.stdout, "\nIt logged %s; --log prints them.\n", bytes(res.Made.Log.Size))
 	}
 	return nil
+}
+
+// factColumns lists what a result depends on. more is what to say behind a fact's value.
+func factColumns(res *store.Result, more func(store.Fact) string) *columns {
+	facts := &columns{right: []bool{false, false, false}}
+	rank := map[string]int{"kind": 1, "numbers": 2, "config": 3, "input": 5, "point": 6, "missing": 7} // sources are 4
+	for _, f := range slices.SortedStableFunc(slices.Values(res.Key), func(a, b store.Fact) int {
+		return cmp.Compare(cmp.Or(rank[a.Kind], 4), cmp.Or(rank[b.Kind], 4))
+	}) {
+		facts.rows = append(facts.rows, []string{"  " + f.Kind, f.Name, f.Value + more(f)})
+	}
+	return facts
 }
 
 // madeText says when and by which run a result was made, how long that took, and with what.

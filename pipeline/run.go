@@ -61,6 +61,9 @@ type RunOptions struct {
 // Whole is the pipeline that g was selected from; g itself where it is no selection.
 func (g *Graph) Whole() *Graph { return g.unselected() }
 
+// Mask returns text without what env read: for texts that quote what the user typed.
+func (g *Graph) Mask(text string) string { return g.config.secrets.mask(text) }
+
 // Failed returns the part of g that failed or was skipped in the newest run of the pipeline that ended, with what that
 // needs, and the record of that run; nil where all of it is there.
 func (g *Graph) Failed(st *store.Store) (*Graph, *Record, error) {
