@@ -41,6 +41,7 @@ type Probe struct {
 	Norms        *Norms        `hcl:"norms,block" doc:"how large each tensor is, how far it has moved, and what a learning rate amounts to against it"`
 	Noise        *Noise        `hcl:"noise,block" doc:"how fast the loss rises as noise is added to the weights"`
 	Sample       *Sample       `hcl:"sample,block" doc:"answers to the prompts of a task: greedy and drawn, up to the stop string or the end of the context"`
+	Reward       *Reward       `hcl:"reward,block" doc:"how right a reward model finds each sample: the samples again, with their rewards"`
 	Score        *Score        `hcl:"score,block" doc:"metrics of samples, apart from the sampling, so that another metric generates nothing anew"`
 }
 
@@ -81,6 +82,9 @@ func (p *Probe) sections() []section {
 	if p.Sample != nil {
 		all = append(all, section{"sample", pipeline.Output{Name: "samples", Type: "samples", Doc: "of sample, a row for each prompt and sample: response, reference, whether it is right, log-probabilities"}, p.Sample})
 	}
+	if p.Reward != nil {
+		all = append(all, section{"reward", pipeline.Output{Name: "samples", Type: "samples", Doc: "of reward, the rows of its samples, with their rewards"}, p.Reward})
+	}
 	return all
 }
 
@@ -104,13 +108,16 @@ func (p *Probe) Check() error {
 	var errs []error
 	sections := p.sections()
 	if len(sections) == 0 && p.Score == nil {
-		errs = append(errs, pipeline.Errorf("", "a probe needs at least one block: overfit, separability, spectrum, features, norms, noise, sample or score"))
+		errs = append(errs, pipeline.Errorf("", "a probe needs at least one block: overfit, separability, spectrum, features, norms, noise, sample, reward or score"))
 	}
 	if len(sections) > 0 && p.From.IsZero() {
 		errs = append(errs, pipeline.Errorf("from", "is required: the %s block measures a model", sections[0].block))
 	}
 	if len(sections) == 0 && p.Score != nil && !p.From.IsZero() {
 		errs = append(errs, pipeline.Errorf("from", "must be left out: score reads samples, not a model"))
+	}
+	if p.Reward != nil && len(sections) > 1 {
+		errs = append(errs, pipeline.Errorf("reward", "must be the only block that reads a model: it takes a reward model, %s a language model", sections[0].block))
 	}
 	for _, s := range sections {
 		errs = append(errs, pipeline.Within(s.block, s.measure.Check()))
@@ -126,6 +133,9 @@ func (p *Probe) Run(ctx context.Context, t *pipeline.Task) error {
 	if sections := p.sections(); len(sections) > 0 {
 		model, err := weights.Load(t.Input(p.From).Path)
 		if err != nil {
+			return err
+		}
+		if err := p.suits(model); err != nil {
 			return err
 		}
 		model.Net.UseCores(t.Cores)
