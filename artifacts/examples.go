@@ -12,7 +12,7 @@ type Example struct {
 	Response string `parquet:"response"` // ends with Stop
 	Answer   string `parquet:"answer"`   // what Extract finds in Response
 	Stop     string `parquet:"stop"`     // where it appears, generation ends
-	Extract  string `parquet:"extract"`  // ExtractAll or ExtractLastLine
+	Extract  string `parquet:"extract"`  // how: see ExtractAnswer
 	Label    *int64 `parquet:"label"`    // index of the class, null where there are no classes
 }
 
@@ -20,10 +20,12 @@ type Example struct {
 const (
 	ExtractAll      = "all"       // the response before the stop string, without the space around it
 	ExtractLastLine = "last_line" // its last line
+	ExtractAfter    = "after"     // what follows a marker on its line; the last marker counts
 )
 
-// ExtractAnswer finds the answer in a response, which may go on after the stop string or lack it. Extract is one of the
-// constants.
+// ExtractAnswer finds the answer in a response, which may go on after the stop string or lack it. Extract is ExtractAll,
+// ExtractLastLine, or ExtractAfter with a colon and the marker: "after:#### ". Where the marker is missing there is no
+// answer, "".
 func ExtractAnswer(extract, response, stop string) string {
 	if stop != "" {
 		response, _, _ = strings.Cut(response, stop)
@@ -31,6 +33,14 @@ func ExtractAnswer(extract, response, stop string) string {
 	response = strings.TrimSpace(response)
 	if extract == ExtractLastLine {
 		response = strings.TrimSpace(response[strings.LastIndexByte(response, '\n')+1:])
+	}
+	if marker, ok := strings.CutPrefix(extract, ExtractAfter+":"); ok {
+		i := strings.LastIndex(response, marker)
+		if i < 0 {
+			return ""
+		}
+		line, _, _ := strings.Cut(response[i+len(marker):], "\n")
+		return strings.TrimSpace(line)
 	}
 	return response
 }

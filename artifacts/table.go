@@ -170,7 +170,8 @@ func readTable(path string, limit int64) (*Table, int64, error) {
 	for _, group := range p.RowGroups() {
 		for i, chunk := range group.ColumnChunks() {
 			c := &t.Columns[i]
-			if c.Values, err = appendValues(c.Values, limit, c.Type, chunk); err != nil {
+			convert := func(v parquet.Value) any { return goValue(c.Type, v) }
+			if c.Values, err = appendValues(c.Values, limit, convert, chunk); err != nil {
 				return nil, 0, fmt.Errorf("column %q: %w", c.Name, err)
 			}
 		}
@@ -208,8 +209,8 @@ func (t Type) node() parquet.Node {
 	return parquet.String()
 }
 
-// appendValues appends the values of a column chunk, page by page, until there are limit of them.
-func appendValues(values []any, limit int64, kind Type, chunk parquet.ColumnChunk) ([]any, error) {
+// appendValues appends the values of a column chunk, converted, page by page, until there are limit of them.
+func appendValues(values []any, limit int64, convert func(parquet.Value) any, chunk parquet.ColumnChunk) ([]any, error) {
 	pages := chunk.Pages()
 	defer pages.Close()
 	buffer := make([]parquet.Value, 1024)
@@ -224,7 +225,7 @@ func appendValues(values []any, limit int64, kind Type, chunk parquet.ColumnChun
 		for r := page.Values(); ; {
 			n, err := r.ReadValues(buffer)
 			for _, v := range buffer[:n] {
-				values = append(values, goValue(kind, v))
+				values = append(values, convert(v))
 			}
 			if errors.Is(err, io.EOF) {
 				break

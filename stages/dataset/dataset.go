@@ -29,15 +29,20 @@ import (
 // Kind is the kind of stage that makes data.
 var Kind = &pipeline.Kind{Name: "dataset", Version: 1, Doc: doc, New: func() pipeline.Stage {
 	return &Dataset{
-		Split:       &Split{Unit: "block", Size: 4096, Validation: 0.05, Seed: 1},
-		Addition:    &Addition{Digits: []int{1, 2}},
-		Sorting:     &Sorting{Letters: []int{5, 5}},
-		Reversing:   &Reversing{Letters: []int{3, 4}},
-		Copying:     &Copying{Letters: []int{4, 6}, Gap: []int{2, 8}},
-		Assignments: &Assignments{Hops: []int{2, 4}},
-		Brackets:    &Brackets{Length: []int{6, 10}},
-		Passages:    &Passages{Bytes: 56},
-		Template:    defaultTemplate(),
+		Split:          &Split{Unit: "block", Size: 4096, Validation: 0.05, Seed: 1},
+		Addition:       &Addition{Digits: []int{1, 2}},
+		Sorting:        &Sorting{Letters: []int{5, 5}},
+		Reversing:      &Reversing{Letters: []int{3, 4}},
+		Copying:        &Copying{Letters: []int{4, 6}, Gap: []int{2, 8}},
+		Assignments:    &Assignments{Hops: []int{2, 4}},
+		Brackets:       &Brackets{Length: []int{6, 10}},
+		Subtraction:    &Subtraction{Digits: []int{1, 2}},
+		Multiplication: &Multiplication{Digits: []int{1, 2}},
+		Modular:        &Modular{Modulus: []int{5, 9}, Terms: []int{2, 4}},
+		Cloze:          &Cloze{Bytes: 56, Choices: 3},
+		Records:        &Records{Prompt: "{prompt}", Response: "{response}"},
+		Passages:       &Passages{Bytes: 56},
+		Template:       defaultTemplate(),
 	}
 }}
 
@@ -50,15 +55,20 @@ type Dataset struct {
 	Source []pipeline.File `hcl:"source,optional" doc:"files or sources such as gofile(...), UTF-8, one document each; needs split"`
 	Split  *Split          `hcl:"split,block" doc:"which of a text's blocks are held out for validation"`
 
-	Addition    *Addition    `hcl:"addition,block" doc:"the task: sums with their working, place by place"`
-	Sorting     *Sorting     `hcl:"sorting,block" doc:"the task: letters of a to j, put in order"`
-	Reversing   *Reversing   `hcl:"reversing,block" doc:"the task: letters of a to z, from the last to the first"`
-	Copying     *Copying     `hcl:"copying,block" doc:"the task: letters of a to z again, over a gap"`
-	Assignments *Assignments `hcl:"assignments,block" doc:"the task: a variable's value, traced through a chain of assignments among others"`
-	Brackets    *Brackets    `hcl:"brackets,block" doc:"the task: the brackets that close what a word leaves open"`
-	Passages    *Passages    `hcl:"passages,block" doc:"the task: which source is a passage of a text from?"`
+	Addition       *Addition       `hcl:"addition,block" doc:"the task: sums with their working, place by place"`
+	Subtraction    *Subtraction    `hcl:"subtraction,block" doc:"the task: differences with their working, place by place"`
+	Multiplication *Multiplication `hcl:"multiplication,block" doc:"the task: products with their working, place by place"`
+	Modular        *Modular        `hcl:"modular,block" doc:"the task: sums and differences modulo a number, step by step"`
+	Sorting        *Sorting        `hcl:"sorting,block" doc:"the task: letters of a to j, put in order"`
+	Reversing      *Reversing      `hcl:"reversing,block" doc:"the task: letters of a to z, from the last to the first"`
+	Copying        *Copying        `hcl:"copying,block" doc:"the task: letters of a to z again, over a gap"`
+	Assignments    *Assignments    `hcl:"assignments,block" doc:"the task: a variable's value, traced through a chain of assignments among others"`
+	Brackets       *Brackets       `hcl:"brackets,block" doc:"the task: the brackets that close what a word leaves open"`
+	Passages       *Passages       `hcl:"passages,block" doc:"the task: which source is a passage of a text from?"`
+	Cloze          *Cloze          `hcl:"cloze,block" doc:"the task: which of several words ends a sentence of a text?"`
+	Records        *Records        `hcl:"records,block" doc:"the task: examples of one's own, from files"`
 
-	Examples int      `hcl:"examples,optional" doc:"how many a task has, at least 4: a half, rounded up, for training, a quarter each for validation and test; classes are equally frequent in each, for which a few may be left out"`
+	Examples int      `hcl:"examples,optional" doc:"how many a task has, at least 4: a half, rounded up, for training, a quarter each for validation and test; classes are equally frequent in each, for which a few may be left out; of records, how many of file's are taken at most, 0: all"`
 	Seed     int64    `hcl:"seed,optional" doc:"of a task: what its problems and their order are drawn from"`
 	Template Template `hcl:"template,block" doc:"of a task: how a problem is laid out and its answer read; travels with the examples into fine-tuning and sampling"`
 }
@@ -106,12 +116,17 @@ func (d *Dataset) variants() []variant {
 	return []variant{
 		{"source", len(d.Source) > 0, nil, d.runText},
 		task("addition", d.Addition != nil, d.Addition),
+		task("subtraction", d.Subtraction != nil, d.Subtraction),
+		task("multiplication", d.Multiplication != nil, d.Multiplication),
+		task("modular", d.Modular != nil, d.Modular),
 		task("sorting", d.Sorting != nil, d.Sorting),
 		task("reversing", d.Reversing != nil, d.Reversing),
 		task("copying", d.Copying != nil, d.Copying),
 		task("assignments", d.Assignments != nil, d.Assignments),
 		task("brackets", d.Brackets != nil, d.Brackets),
 		{"passages", d.Passages != nil, d.Passages, d.runPassages},
+		{"cloze", d.Cloze != nil, d.Cloze, d.runCloze},
+		{"records", d.Records != nil, d.Records, d.runRecords},
 	}
 }
 
@@ -170,7 +185,7 @@ func (d *Dataset) checkTask(v variant) error {
 	if d.Split != nil {
 		errs = append(errs, pipeline.Errorf("split", "is for a source; a task's examples are a half for training, a quarter each for validation and test"))
 	}
-	if d.Examples < minExamples {
+	if all := d.Records != nil && d.Examples == 0; d.Examples < minExamples && !all {
 		errs = append(errs, pipeline.Errorf("examples", "must be at least %d, is %d", minExamples, d.Examples))
 	}
 	errs = append(errs, pipeline.Within("template", d.Template.Check()))

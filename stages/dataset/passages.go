@@ -22,8 +22,8 @@ type Passages struct {
 	Bytes int          `hcl:"bytes,optional" doc:"of a passage, at least 4; a character is never cut, so it may have up to 3 less"`
 }
 
-// maxSources is the number of letters to name them by.
-const maxSources = 26
+// maxClasses is the number of letters to name classes by.
+const maxClasses = 26
 
 // Check tells whether passages can be cut.
 func (p *Passages) Check() error {
@@ -119,8 +119,8 @@ func checkSources(train, test []int64) error {
 	switch {
 	case len(train) < 2:
 		return pipeline.Errorf("passages.train", "has text of %d source; to tell sources apart takes at least 2", len(train))
-	case len(train) > maxSources:
-		return pipeline.Errorf("passages.train", "has text of %d sources; there are letters for %d", len(train), maxSources)
+	case len(train) > maxClasses:
+		return pipeline.Errorf("passages.train", "has text of %d sources; there are letters for %d", len(train), maxClasses)
 	case !slices.Equal(train, test):
 		return pipeline.Errorf("passages.test", "has text of sources %d where passages.train has text of sources %d", test, train)
 	}

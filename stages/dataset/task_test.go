@@ -25,6 +25,12 @@ var tasks = []struct {
 	{"sorting", (&Sorting{Letters: []int{5, 5}}).groups(), order},
 	{"short words", (&Sorting{Letters: []int{1, 3}}).groups(), order},
 	{"long words", (&Sorting{Letters: []int{12, 12}}).groups(), order},
+	{"subtraction", (&Subtraction{Digits: []int{1, 2}}).groups(), subtract},
+	{"long subtraction", (&Subtraction{Digits: []int{3, 9}}).groups(), subtract},
+	{"multiplication", (&Multiplication{Digits: []int{1, 2}}).groups(), multiply},
+	{"long multiplication", (&Multiplication{Digits: []int{1, 9}}).groups(), multiply},
+	{"modular", (&Modular{Modulus: []int{5, 9}, Terms: []int{2, 4}}).groups(), reduce},
+	{"long modular", (&Modular{Modulus: []int{2, 100}, Terms: []int{2, 8}}).groups(), reduce},
 	{"reversing", (&Reversing{Letters: []int{3, 4}}).groups(), reverse},
 	{"long reversing", (&Reversing{Letters: []int{1, 12}}).groups(), reverse},
 	{"copying", (&Copying{Letters: []int{4, 6}, Gap: []int{2, 8}}).groups(), again},
@@ -81,6 +87,32 @@ func add(prompt string) string {
 	return a.Add(a, b).String()
 }
 
+func subtract(prompt string) string {
+	x, y, _ := strings.Cut(strings.TrimPrefix(prompt, "subtract "), "-")
+	a, _ := new(big.Int).SetString(x, 10)
+	b, _ := new(big.Int).SetString(y, 10)
+	return a.Sub(a, b).String()
+}
+
+func multiply(prompt string) string {
+	x, y, _ := strings.Cut(strings.TrimPrefix(prompt, "multiply "), "*")
+	a, _ := new(big.Int).SetString(x, 10)
+	b, _ := new(big.Int).SetString(y, 10)
+	return a.Mul(a, b).String()
+}
+
+// reduce sums up what it can read of numbers with signs, and takes the sum modulo the number in front.
+func reduce(prompt string) string {
+	modulus, rest, _ := strings.Cut(strings.TrimPrefix(prompt, "mod "), ": ")
+	m, _ := strconv.Atoi(modulus)
+	total := 0
+	for _, term := range strings.Fields(strings.NewReplacer("+", " +", "-", " -").Replace(rest)) {
+		n, _ := strconv.Atoi(term)
+		total += n
+	}
+	return strconv.Itoa((total%m + m) % m)
+}
+
 func order(prompt string) string {
 	var sorted string
 	for c := 'a'; c <= 'z'; c++ {
@@ -104,8 +136,11 @@ func TestProblemsAreDistinctAndSolved(t *testing.T) {
 		seen := map[string]bool{}
 		for _, p := range generate(task.groups, n, 11) {
 			key := p.prompt
-			if x, y, ok := strings.Cut(strings.TrimPrefix(p.prompt, "add "), "+"); ok {
-				key = min(x+"+"+y, y+"+"+x) // terms exchanged are the same problem
+			for task, sign := range map[string]string{"add ": "+", "multiply ": "*"} { // terms exchanged are the same problem
+				if terms, ok := strings.CutPrefix(p.prompt, task); ok {
+					x, y, _ := strings.Cut(terms, sign)
+					key = min(x+sign+y, y+sign+x)
+				}
 			}
 			if seen[key] {
 				t.Errorf("%s: %q stands twice", task.name, p.prompt)
@@ -133,6 +168,8 @@ func TestEveryProblemIsReached(t *testing.T) {
 		{(&Addition{Digits: []int{1, 2}}).groups(), 55 + 900 + 4095},
 		{(&Addition{Digits: []int{2, 2}}).groups(), 4095},
 		{(&Sorting{Letters: []int{1, 2}}).groups(), 10 + 100},
+		{(&Subtraction{Digits: []int{1, 1}}).groups(), 55},
+		{(&Modular{Modulus: []int{2, 3}, Terms: []int{2, 3}}).groups(), 2*2*2 + 2*2*2*2*2 + 3*3*2 + 3*3*3*2*2},
 		{(&Reversing{Letters: []int{1, 2}}).groups(), 26 + 26*26},
 		{(&Copying{Letters: []int{1, 2}, Gap: []int{3, 9}}).groups(), 26 + 26*26},
 		{(&Assignments{Hops: []int{1, 1}}).groups(), 10 * 26 * 25},
@@ -204,6 +241,42 @@ func TestWork(t *testing.T) {
 			t.Fatalf("%q is worked out in %q", p.prompt, p.response)
 		}
 	}
+}
+
+// TestEquations checks each line of working that says what something is.
+func TestEquations(t *testing.T) {
+	for _, groups := range [][]group{
+		(&Addition{Digits: []int{1, 9}}).groups(),
+		(&Subtraction{Digits: []int{1, 9}}).groups(),
+		(&Multiplication{Digits: []int{1, 9}}).groups(),
+	} {
+		for _, p := range generate(groups, 2000, 7) {
+			lines := strings.Split(p.response, "\n")
+			for _, line := range lines[:len(lines)-1] {
+				left, right, ok := strings.Cut(line, "=")
+				if !ok { // the products of each digit, to be added
+					right = p.answer
+				}
+				if got := evaluate(left); got != right {
+					t.Fatalf("%q is worked out in %q: %s is %s", p.prompt, p.response, line, got)
+				}
+			}
+		}
+	}
+}
+
+// evaluate computes a sum or a difference, whose first term may be a product.
+func evaluate(expression string) string {
+	total := new(big.Int)
+	for _, term := range strings.Fields(strings.NewReplacer("+", " +", "-", " -").Replace(expression)) {
+		value := big.NewInt(1)
+		for _, factor := range strings.Split(term, "*") {
+			f, _ := new(big.Int).SetString(factor, 10)
+			value.Mul(value, f)
+		}
+		total.Add(total, value)
+	}
+	return total.String()
 }
 
 // TestDefaultsFit holds the tasks' own settings to a context of 64 bytes, one token a byte.
@@ -306,6 +379,28 @@ func TestWorkedExamples(t *testing.T) {
 			t.Errorf("%q is worked out in %q, want %q in %q", p.prompt, p.response, c.prompt, c.response)
 		}
 	}
+	for _, c := range []struct {
+		problem          problem
+		prompt, response string
+	}{
+		{difference(47, 85, 0), "subtract 85-47", "15-7=8\n8-4-1=3\n38"},
+		{difference(0, 0, 0), "subtract 0-0", "0-0=0\n0"},
+		{difference(7, 7, 0), "subtract 7-7", "7-7=0\n0"},
+		{difference(99, 100, 0), "subtract 100-99", "10-9=1\n10-9-1=0\n1-0-1=0\n1"},
+		{difference(5, 1000, 0), "subtract 1000-5", "10-5=5\n10-0-1=9\n10-0-1=9\n1-0-1=0\n995"},
+		{product(7, 8, 0), "multiply 7*8", "7*8=56\n56"},
+		{product(0, 9, 0), "multiply 0*9", "0*9=0\n0"},
+		{product(8, 47, 1), "multiply 47*8", "7*8=56\n4*8+5=37\n376"},
+		{product(8, 47, 0), "multiply 8*47", "8*7=56\n8*4=32\n56+320\n376"},
+		{product(47, 85, 0), "multiply 47*85", "7*5=35\n4*5+3=23\n7*8=56\n4*8+5=37\n235+3760\n3995"},
+		{product(10, 20, 0), "multiply 10*20", "0*0=0\n1*0=0\n0*2=0\n1*2=2\n0+200\n200"},
+		{residue(4+7*(0+2*(5+7*(1+2*6))), 7, 3), "mod 7: 4+5-6", "4+5=2\n2-6=3\n3"},
+		{residue(0, 12, 2), "mod 12: 0+0", "0+0=0\n0"},
+	} {
+		if c.problem.prompt != c.prompt || c.problem.response != c.response {
+			t.Errorf("%q is worked out in %q, want %q in %q", c.problem.prompt, c.problem.response, c.prompt, c.response)
+		}
+	}
 	if p := sum(1, 2, 1); p.prompt != "add 2+1" {
 		t.Errorf("terms are not exchanged: %q", p.prompt)
 	}
@@ -406,6 +501,10 @@ func TestTemplates(t *testing.T) {
 			t.Response = " {response}</s>"
 			t.Stop = []string{"</s>"}
 		}, ""},
+		{func(t *Template) { t.Response, t.Answer, t.Marker = "{response}\nso: 2\n\n", "after", "so: " }, ""},
+		{func(t *Template) { t.Answer = "after" }, "marker: must say what stands before"},
+		{func(t *Template) { t.Answer, t.Marker = "after", " \n" }, "marker: must say what stands before"},
+		{func(t *Template) { t.Marker = "so: " }, "marker: is for answer"},
 		{func(t *Template) { t.Prompt = "{problem}" }, "prompt: must contain"},
 		{func(t *Template) { t.Response = "\n\n" }, "response: must contain"},
 		{func(t *Template) { t.Response = "{response}" }, "response: must end with"},

@@ -1,0 +1,366 @@
+package dataset
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"anneal/artifacts"
+	"anneal/pipeline"
+)
+
+// Records are examples of the user's own, from files of JSON Lines or Parquet. Splits without a file of their own are
+// drawn from the first one: of its different prompts a quarter each for validation and test, or a third where one of
+// the two has its own file. All records of one prompt, white space aside, are in one split. Records that say the same
+// are one.
+type Records struct {
+	File       pipeline.File `hcl:"file" doc:"JSON Lines, an object a line, or Parquet, told apart by content; UTF-8"`
+	Validation pipeline.File `hcl:"validation_file,optional" doc:"likewise: the validation examples, all of them"`
+	Test       pipeline.File `hcl:"test_file,optional" doc:"likewise: the test examples, all of them"`
+	Prompt     string        `hcl:"prompt,optional" doc:"what becomes {prompt} of the template, with {column} for a column's value: \"{question}\\n{options}\""`
+	Response   string        `hcl:"response,optional" doc:"what becomes {response} of the template, likewise"`
+	Answer     string        `hcl:"answer,optional" doc:"what the template must find as the answer, likewise; left out, what it finds is the answer"`
+}
+
+// column is a column's name in braces.
+var column = regexp.MustCompile(`\{([^{}]+)\}`)
+
+// Check tells whether prompts and responses have something of the records in them.
+func (r *Records) Check() error {
+	var errs []error
+	for _, a := range []struct{ name, text string }{{"prompt", r.Prompt}, {"response", r.Response}, {"answer", r.Answer}} {
+		if a.name == "answer" && a.text == "" {
+			continue
+		}
+		if !column.MatchString(a.text) {
+			errs = append(errs, pipeline.Errorf(a.name, "must name a column in braces, such as {question}, is %q", a.text))
+		}
+	}
+	for _, f := range []struct {
+		name        string
+		file, other pipeline.File
+	}{{"validation_file", r.Validation, r.File}, {"test_file", r.Test, r.File}, {"test_file", r.Test, r.Validation}} {
+		if f.file != (pipeline.File{}) && f.file == f.other {
+			errs = append(errs, pipeline.Errorf(f.name, "must be another file, is %q again; left out, its split is drawn from file", f.file.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// columns returns the names of the columns that are read.
+func (r *Records) columns() []string {
+	names := map[string]bool{}
+	for _, m := range column.FindAllStringSubmatch(r.Prompt+r.Response+r.Answer, -1) {
+		names[m[1]] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// asked is all that a file has on one prompt.
+type asked struct {
+	prompt   string // its words, white space aside
+	place    string // of the first record
+	problems []problem
+}
+
+// runRecords reads the files and divides them.
+func (d *Dataset) runRecords(ctx context.Context, t *pipeline.Task) error {
+	files := []struct {
+		field string
+		file  pipeline.File
+	}{{"records.file", d.Records.File}, {"records.validation_file", d.Records.Validation}, {"records.test_file", d.Records.Test}}
+	var held [3][]asked // by split; the first is to be divided
+	for i, f := range files {
+		if f.file == (pipeline.File{}) {
+			continue
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		var err error
+		if held[i], err = d.readRecords(t.File(f.file), t.Log); err != nil {
+			return pipeline.Errorf(f.field, "names %s %q, which %s", f.file.Source, f.file.Name, err)
+		}
+		for j := range i {
+			if err := apart(held[i], held[j], files[j].field); err != nil {
+				return pipeline.Errorf(f.field, "names %s %q, of which %s", f.file.Source, f.file.Name, err)
+			}
+		}
+	}
+	parts, err := divide(held, d.Examples, d.Seed)
+	if err != nil {
+		return err
+	}
+	return d.writeExamples(t, parts)
+}
+
+// apart tells whether no prompt is in both files. The error completes a sentence that starts with the first.
+func apart(file, other []asked, field string) error {
+	places := map[string]string{}
+	for _, a := range other {
+		places[a.prompt] = a.place
+	}
+	var both []string
+	for _, a := range file {
+		if place, ok := places[a.prompt]; ok {
+			both = append(both, fmt.Sprintf("%s has the prompt of %s of %s", a.place, place, field))
+		}
+	}
+	switch len(both) {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("%s: no prompt may be in two splits, so take it out of one of the files", both[0])
+	}
+	return fmt.Errorf("%s, and %d more are in both: no prompt may be in two splits, so take them out of one of the files", both[0], len(both)-1)
+}
+
+// divide makes the splits: those held that have records of their own, and the others of the first, of which at most
+// examples are taken, if that is not 0.
+func divide(held [3][]asked, examples int, seed int64) (parts [3][]problem, err error) {
+	pool := shuffle(held[0], seed, "problem")
+	if examples > 0 {
+		pool = atMost(pool, examples)
+	}
+	records := 0
+	for _, a := range pool {
+		records += len(a.problems)
+	}
+	prompts, shares := len(pool), 2
+	for i := 1; i < len(held); i++ {
+		if held[i] == nil {
+			shares++
+		}
+	}
+	for i := len(held) - 1; i > 0; i-- {
+		for _, a := range held[i] {
+			parts[i] = append(parts[i], a.problems...)
+		}
+		for held[i] == nil && len(parts[i]) < records/shares && len(pool) > 0 {
+			parts[i] = append(parts[i], pool[0].problems...)
+			pool = pool[1:]
+		}
+	}
+	for _, a := range pool {
+		parts[0] = append(parts[0], a.problems...)
+	}
+	for i, split := range splits {
+		if len(parts[i]) == 0 {
+			return parts, pipeline.Errorf("records.file", "leaves no example for %s: %d records with %d different prompts are too few to divide", split, records, prompts)
+		}
+		parts[i] = shuffle(parts[i], seed, "order", uint64(i))
+	}
+	return parts, nil
+}
+
+// atMost returns the first of a pool, with so many problems together.
+func atMost(pool []asked, problems int) []asked {
+	for i := range pool {
+		n := len(pool[i].problems)
+		if n >= problems {
+			pool[i].problems = pool[i].problems[:problems]
+			return pool[:i+1]
+		}
+		problems -= n
+	}
+	return pool
+}
+
+// readRecords reads a file into problems, by prompt. It tells log of records that say the same, and of those that do not
+// agree. The error completes a sentence that starts with the file's name.
+func (d *Dataset) readRecords(path string, log io.Writer) ([]asked, error) {
+	rows, err := readRows(path, d.Records.columns())
+	if err != nil {
+		return nil, err
+	}
+	var all []asked
+	index := map[string]int{}
+	same, differ := 0, 0
+	for _, r := range rows {
+		p, err := d.problemOf(r)
+		if err != nil {
+			return nil, fmt.Errorf("in %s %w", r.place, err)
+		}
+		words := strings.Join(strings.Fields(p.prompt), " ")
+		i, ok := index[words]
+		if !ok {
+			i = len(all)
+			index[words] = i
+			all = append(all, asked{prompt: words, place: r.place})
+		}
+		a := &all[i]
+		if slices.Contains(a.problems, p) {
+			same++
+			continue
+		}
+		if len(a.problems) > 0 && a.problems[0].answer != p.answer {
+			differ++
+			fmt.Fprintf(log, "%s: the prompt of %s has another answer, %q, not %q\n", r.place, a.place, p.answer, a.problems[0].answer)
+		}
+		a.problems = append(a.problems, p)
+	}
+	fmt.Fprintf(log, "%d records with %d different prompts; %d say what one before says, and were left out; %d answer otherwise than one before\n",
+		len(rows), len(all), same, differ)
+	return all, nil
+}
+
+// problemOf makes the problem of a record. The error completes a sentence that starts with the record's place.
+func (d *Dataset) problemOf(r row) (p problem, err error) {
+	fill := func(name, text string) string {
+		blank := true
+		filled := column.ReplaceAllStringFunc(text, func(c string) string {
+			value := r.values[c[1:len(c)-1]]
+			blank = blank && strings.TrimSpace(value) == ""
+			return value
+		})
+		if blank && err == nil {
+			err = fmt.Errorf("has an empty %s: every column of %q is blank", name, text)
+		}
+		return filled
+	}
+	p.prompt = fill("prompt", d.Records.Prompt)
+	p.response = fill("response", d.Records.Response)
+	if d.Records.Answer != "" {
+		p.answer = strings.TrimSpace(fill("answer", d.Records.Answer))
+	}
+	if err != nil {
+		return p, err
+	}
+	e := d.Template.lay(p)
+	if i := strings.Index(e.Response, e.Stop); i+len(e.Stop) < len(e.Response) {
+		return p, fmt.Errorf("has the stop string %q within its response, %s: choose another in template.stop", e.Stop, excerpt(e.Response[:i+len(e.Stop)]))
+	}
+	found := artifacts.ExtractAnswer(e.Extract, e.Response, e.Stop)
+	switch {
+	case found == "":
+		return p, fmt.Errorf("has no answer: by the rule %q there is none in its response, %s", e.Extract, excerpt(e.Response))
+	case d.Records.Answer != "" && found != p.answer:
+		return p, fmt.Errorf("has the answer %q, but by the rule %q it is %q in its response, %s", p.answer, e.Extract, found, excerpt(e.Response))
+	}
+	p.answer = found
+	return p, nil
+}
+
+// excerpt quotes a text's end, which is where answers are.
+func excerpt(text string) string {
+	const most = 60
+	if len(text) <= most {
+		return fmt.Sprintf("%q", text)
+	}
+	from := len(text) - most
+	for !utf8.RuneStart(text[from]) {
+		from++
+	}
+	return fmt.Sprintf("which ends with %q", text[from:])
+}
+
+// row is a record: the values of the columns asked for.
+type row struct {
+	place  string // "line 1", "row 0"
+	values map[string]string
+}
+
+// readRows reads columns of a file of JSON Lines or Parquet. The error completes a sentence that starts with the file's
+// name.
+func readRows(path string, columns []string) (rows []row, err error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	if bytes.HasPrefix(content, []byte("PAR1")) {
+		rows, err = parquetRows(path, columns)
+	} else {
+		rows, err = jsonRows(content, columns)
+	}
+	if err == nil && len(rows) == 0 {
+		err = errors.New("has no records")
+	}
+	return rows, err
+}
+
+// jsonRows reads an object a line, counted from 1; lines may be blank.
+func jsonRows(content []byte, columns []string) ([]row, error) {
+	var rows []row
+	number := 0
+	for line := range bytes.Lines(content) {
+		number++
+		place := fmt.Sprintf("line %d", number)
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		if !utf8.Valid(line) {
+			return nil, fmt.Errorf("is not UTF-8 in %s", place)
+		}
+		var object map[string]json.RawMessage
+		err := json.Unmarshal(line, &object)
+		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+			err = fmt.Errorf("%s is no object", wrong.Value)
+		} else if err == nil && object == nil {
+			err = errors.New("null is no object")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("is not JSON Lines, an object a line: %s: %w", place, err)
+		}
+		r := row{place, map[string]string{}}
+		for _, name := range columns {
+			value, ok := object[name]
+			if !ok {
+				return nil, fmt.Errorf("has no %q in %s, only %s", name, place, strings.Join(slices.Sorted(maps.Keys(object)), ", "))
+			}
+			if r.values[name], err = textOf(value); err != nil {
+				return nil, fmt.Errorf("has %w as %q in %s", err, name, place)
+			}
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// errNull stands for a value that is missing.
+var errNull = errors.New("a null, which is to be filled in or its record left out,")
+
+// textOf returns a JSON value as text. The error names a value that is none.
+func textOf(value json.RawMessage) (text string, err error) {
+	switch value[0] {
+	case '"':
+		err = json.Unmarshal(value, &text)
+		return text, err
+	case 'n':
+		return "", errNull
+	case '[', '{':
+		return "", errors.New("a list or an object, where text is expected,")
+	}
+	return string(value), nil
+}
+
+// parquetRows reads rows, counted from 0.
+func parquetRows(path string, columns []string) ([]row, error) {
+	table, err := artifacts.ReadColumns(path, columns)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read as Parquet: %w", err)
+	}
+	rows := make([]row, table.Rows())
+	for i := range rows {
+		rows[i] = row{fmt.Sprintf("row %d", i), map[string]string{}}
+		for _, c := range table.Columns {
+			value, ok := c.Values[i].(string)
+			if !ok {
+				return nil, fmt.Errorf("has %w as %q in %s", errNull, c.Name, rows[i].place)
+			}
+			if !utf8.ValidString(value) {
+				return nil, fmt.Errorf("is not UTF-8 as %q in %s", c.Name, rows[i].place)
+			}
+			rows[i].values[c.Name] = value
+		}
+	}
+	return rows, nil
+}
