@@ -99,34 +99,3 @@ func TestClaimsWithMissingNumbers(t *testing.T) {
 		t.Errorf("a missing value is not the lowest: %q, %v", a.Lines[0].Reading, err)
 	}
 }
-
-func TestCompare(t *testing.T) {
-	small := study{decays: []float64{0, 1}, seeds: []int64{1}, tasks: []string{"sort"}}
-	before, err := join("before", small.scores(t, false)[:1]) // the second weight decay was not scored before
-	if err != nil {
-		t.Fatal(err)
-	}
-	after, err := join("after", small.scores(t, true))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := Compare{Name: "gain", After: "after", Before: "before", On: []string{"weight_decay", "task"}, Metric: "response_loss", Better: "by_name", BestOver: []string{"learning_rate"}, ChosenOn: "validation"}
-	f, err := c.frame(before, after)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The lower loss is at the smaller learning rate, and a fall is a gain.
-	first := f.tuple([]string{"weight_decay", "task", "learning_rate", "before"}, 0)
-	if f.rows != 2 || id(first) != id([]any{0.0, "sort", 0.001, 2.6}) {
-		t.Errorf("%d rows, the first %v", f.rows, first)
-	}
-	if g, _ := f.column("gain").float(0); g < 2.296 || g > 2.298 {
-		t.Errorf("gain %g", g)
-	}
-	if v := f.column("gain").values[1]; v != nil {
-		t.Errorf("a gain over nothing is %v", v)
-	}
-	if m := f.missing(); len(m) != 1 || m[0] != "gain: no value before at weight decay 1, task sort" {
-		t.Errorf("missing %q", m)
-	}
-}

@@ -11,19 +11,25 @@ import (
 )
 
 // Compare sets two tables side by side, such as scores before and after fine-tuning. It is a table itself, with the
-// columns of On, those of BestOver (as chosen), before, after and gain.
+// columns of On, before, after and gain, and the standard errors over examples of each: before_se, after_se, gain_se.
 //
 // gain is after − before where higher is better and before − after where lower is: positive is always an improvement.
+// gain_se is √(before_se² + after_se²), an upper bound where both are scored on the same examples.
+//
+// With BestOver, such as the learning rate, there are rows at each of its values, and one more at the best: the column
+// setting says "learning_rate=0.001" or "best", the column learning_rate which it is. The best is chosen on the ChosenOn
+// split for each value of On, seeds that Before lacks averaged: of the values with the most rows the one with the best
+// mean, the first of equals.
 type Compare struct {
 	Name     string   `hcl:"name,label"`
 	After    string   `hcl:"after" doc:"a table"`
 	Before   string   `hcl:"before" doc:"a table"`
-	On       []string `hcl:"on" doc:"coordinates that both have; seeds left out are averaged over"`
+	On       []string `hcl:"on" doc:"coordinates of after; before is matched on those of them that it has; seeds left out are averaged over"`
 	Metric   string   `hcl:"metric" doc:"a column of numbers that both have"`
 	Better   string   `hcl:"better,optional" values:"by_name,higher,lower" doc:"which way is an improvement; by_name: lower for losses and perplexities"`
-	BestOver []string `hcl:"best_over,optional" doc:"coordinates of after of which the best value is taken, for each of on"`
+	BestOver []string `hcl:"best_over,optional" doc:"coordinates of after, such as learning_rate: there are rows at each value and at the best one for each of on, told apart by the column setting. Who asks for no setting gets the best, who asks for a learning_rate gets that"`
 	ChosenOn string   `hcl:"chosen_on,optional" doc:"the split that the best is chosen on, never test"`
-	Where    []Where  `hcl:"where,block" doc:"which rows, of both tables"`
+	Where    []Where  `hcl:"where,block" doc:"which rows, of each table that has the column"`
 }
 
 // Default takes the better direction from the metric's name and chooses on validation examples.
@@ -46,73 +52,147 @@ func lowerBetter(better, metric string) bool {
 	return better == "lower" || better == "by_name" && (strings.HasSuffix(metric, "loss") || strings.HasSuffix(metric, "perplexity"))
 }
 
+// atBest is the setting of a comparison's rows at the best of BestOver.
+const atBest = "best"
+
 // frame computes the comparison.
 func (c Compare) frame(before, after *frame) (*frame, error) {
-	if err := errors.Join(before.need("on", c.On...), after.need("on", c.On...), after.need("best_over", c.BestOver...),
-		before.need("metric", c.Metric), after.need("metric", c.Metric)); err != nil {
+	if err := errors.Join(after.need("on", c.On...), after.need("best_over", c.BestOver...), before.need("metric", c.Metric), after.need("metric", c.Metric)); err != nil {
 		return nil, err
+	}
+	had := func(n string) bool { return before.column(n) != nil }
+	shared := slices.DeleteFunc(slices.Clone(c.On), func(n string) bool { return !had(n) })
+	if len(shared) == 0 {
+		return nil, pipeline.Errorf("on", "table %s has none of %s; it has %s", before.name, list(c.On), before.names())
 	}
 	if len(c.BestOver) > 0 && after.column("split") == nil {
 		return nil, pipeline.Errorf("best_over", "table %s has no column split to choose by %s on", after.name, c.ChosenOn)
 	}
-	lower := lowerBetter(c.Better, c.Metric)
-	befores, err := before.means(query{metric: c.Metric, by: c.On, unit: "seed", where: c.Where})
+	befores, err := before.means(query{metric: c.Metric, by: shared, unit: "seed", where: c.conditions(before, after)})
 	if err != nil {
 		return nil, pipeline.Within("before", err)
 	}
+	where := c.conditions(after, before)
 	by := slices.Concat(c.On, c.BestOver)
-	afters, err := after.means(query{metric: c.Metric, by: by, unit: "seed", where: c.Where})
+	afters, err := after.means(query{metric: c.Metric, by: by, unit: "seed", where: where})
 	if err != nil {
 		return nil, pipeline.Within("after", err)
 	}
-	chosen := afters
+	out := &frame{name: c.Name, metric: c.Metric, bestOver: c.BestOver}
+	add := func(name string, kind artifacts.Type, coordinate bool) {
+		out.columns = append(out.columns, column{name: name, kind: kind, coordinate: coordinate})
+	}
+	for _, n := range c.On {
+		add(n, after.column(n).kind, true)
+	}
 	if len(c.BestOver) > 0 {
-		if chosen, err = c.choose(after, by, lower); err != nil {
-			return nil, err
+		add("setting", artifacts.String, true)
+	}
+	for _, n := range c.BestOver {
+		add(n, after.column(n).kind, false)
+	}
+	for _, n := range []string{"before", "after", "gain", "before_se", "after_se", "gain_se"} {
+		add(n, artifacts.Float64, false)
+	}
+	row := func(setting string, is cell) {
+		on := is.group[:len(c.On)]
+		var old []any
+		for i, n := range c.On {
+			if had(n) {
+				old = append(old, on[i])
+			}
 		}
-	}
-	out := &frame{name: c.Name, metric: c.Metric}
-	for i, n := range by {
-		out.columns = append(out.columns, column{name: n, kind: after.column(n).kind, coordinate: i < len(c.On)})
-	}
-	for _, n := range []string{"before", "after", "gain"} {
-		out.columns = append(out.columns, column{name: n, kind: artifacts.Float64})
-	}
-	for _, pick := range chosen {
-		was, is := find(befores, pick.group[:len(c.On)]), find(afters, pick.group)
-		a, b := is.mean, was.mean
-		gain := a - b
-		if lower {
-			gain = b - a
+		was := find(befores, old)
+		values := slices.Clone(on)
+		if setting != "" {
+			values = append(append(values, setting), is.group[len(c.On):]...)
 		}
-		for i, v := range slices.Concat(pick.group, []any{finite(b), finite(a), finite(gain)}) {
+		b, a := quantity{before, c.Metric, was}.error(), quantity{after, c.Metric, is}.error()
+		gain := is.mean - was.mean
+		if lowerBetter(c.Better, c.Metric) {
+			gain = -gain
+		}
+		for _, x := range []float64{was.mean, is.mean, gain, b, a, math.Hypot(b, a)} {
+			values = append(values, finite(x))
+		}
+		for i, v := range values {
 			out.columns[i].values = append(out.columns[i].values, v)
 		}
 		out.from = append(out.from, union(before.origins(was.rows), after.origins(is.rows)))
 		out.rows++
 	}
+	if len(c.BestOver) == 0 {
+		for _, is := range afters {
+			row("", is)
+		}
+		return out, nil
+	}
+	alike := slices.DeleteFunc(slices.Clone(c.On), func(n string) bool { return isSeed(n) && !had(n) }) // what the choice is made for
+	chosen, err := c.choose(after, alike, where)
+	if err != nil {
+		return nil, err
+	}
+	for i, is := range afters {
+		on := is.group[:len(c.On)]
+		if i == 0 || compareTuples(afters[i-1].group[:len(c.On)], on) != 0 {
+			var mine []any
+			for j, n := range c.On {
+				if slices.Contains(alike, n) {
+					mine = append(mine, on[j])
+				}
+			}
+			if pick, ok := chosen[id(mine)]; ok {
+				row(atBest, find(afters, slices.Concat(on, pick)))
+			}
+		}
+		var setting []string
+		for j, n := range c.BestOver {
+			setting = append(setting, n+"="+plain(is.group[len(c.On)+j]))
+		}
+		row(strings.Join(setting, ","), is)
+	}
 	return out, nil
 }
 
-// choose returns, for each value of On, the cell whose mean on the ChosenOn split is best; the first of equals.
-func (c Compare) choose(after *frame, by []string, lower bool) ([]cell, error) {
-	where := slices.DeleteFunc(slices.Clone(c.Where), func(w Where) bool { return w.Column == "split" })
+// conditions are those that concern a table: whose column it has, or neither table has, so that it is blamed.
+func (c Compare) conditions(table, other *frame) []Where {
+	return slices.DeleteFunc(slices.Clone(c.Where), func(w Where) bool { return table.column(w.Column) == nil && other.column(w.Column) != nil })
+}
+
+// choose returns the best values of BestOver by what they are chosen for.
+func (c Compare) choose(after *frame, alike []string, where []Where) (map[string][]any, error) {
+	where = slices.DeleteFunc(slices.Clone(where), func(w Where) bool { return w.Column == "split" })
 	where = append(where, Where{Column: "split", Is: []string{c.ChosenOn}})
-	cells, err := after.means(query{metric: c.Metric, by: by, unit: "seed", where: where})
+	cells, err := after.means(query{metric: c.Metric, by: slices.Concat(alike, c.BestOver), unit: "seed", where: where})
 	if err != nil {
 		return nil, pipeline.Within("chosen_on", err)
 	}
-	var best []cell
-	for _, cell := range cells {
-		last := len(best) - 1
-		switch {
-		case last < 0 || compareTuples(best[last].group[:len(c.On)], cell.group[:len(c.On)]) != 0:
-			best = append(best, cell)
-		case math.IsNaN(best[last].mean) || lower && cell.mean < best[last].mean || !lower && cell.mean > best[last].mean:
-			best[last] = cell
+	lower := lowerBetter(c.Better, c.Metric)
+	leading := map[string]cell{}
+	for _, is := range cells {
+		key := id(is.group[:len(alike)])
+		lead, ok := leading[key]
+		n, most := len(is.rows), len(lead.rows)
+		if n > 0 && (!ok || n > most || n == most && (lower && is.mean < lead.mean || !lower && is.mean > lead.mean)) {
+			leading[key] = is
 		}
 	}
-	return best, nil
+	chosen := map[string][]any{}
+	for key, lead := range leading {
+		chosen[key] = lead.group[len(alike):]
+	}
+	return chosen, nil
+}
+
+// error is the standard error of the mean over examples, NaN where it is unknown.
+func (q quantity) error() float64 {
+	if len(q.cell.rows) == 0 {
+		return math.NaN()
+	}
+	if se := q.measurement(q.cell.rows).SE; se > 0 {
+		return se
+	}
+	return math.NaN()
 }
 
 // find returns the cell of a group, one without a mean where there is none.
@@ -122,7 +202,7 @@ func find(cells []cell, group []any) cell {
 			return c
 		}
 	}
-	return cell{mean: math.NaN()}
+	return cell{group: group, mean: math.NaN()}
 }
 
 // union joins two ascending lists into one.

@@ -21,11 +21,12 @@ type column struct {
 
 // frame is a table in memory, coordinates in front.
 type frame struct {
-	name    string
-	metric  string // what a comparison compares, "" for a table
-	columns []column
-	rows    int
-	from    [][]int // of each row the origins it was made of, by their places among the report's, ascending
+	name     string
+	metric   string   // what a comparison compares, "" for a table
+	bestOver []string // columns of which its rows have each value, or the best by the column setting; none for a table
+	columns  []column
+	rows     int
+	from     [][]int // of each row the origins it was made of, by their places among the report's, ascending
 }
 
 // column returns the column named, nil where there is none.

@@ -36,9 +36,10 @@ func matches(v any, s string) bool {
 	return plain(v) == s
 }
 
-// keep returns the rows that satisfy every condition. Where the frame tells test from other splits and no condition
-// and no grouping does, only test rows stay: the others serve to choose by, never to report.
-func (f *frame) keep(where []Where, grouped []string) ([]int, error) {
+// keep returns the rows that satisfy every condition. Where the frame tells test from other splits and neither a condition
+// nor one of the columns named does, only test rows stay: the others serve to choose by, never to report. Likewise rows of
+// a comparison at the best setting stay, and those at each of its settings where a column that makes them is named.
+func (f *frame) keep(where []Where, columns []string) ([]int, error) {
 	rows := make([]int, f.rows)
 	for i := range rows {
 		rows[i] = i
@@ -57,10 +58,17 @@ func (f *frame) keep(where []Where, grouped []string) ([]int, error) {
 			return !slices.ContainsFunc(w.Is, func(s string) bool { return matches(c.values[i], s) })
 		})
 	}
+	named := func(n string) bool {
+		return slices.Contains(columns, n) || slices.ContainsFunc(where, func(w Where) bool { return w.Column == n })
+	}
 	split := f.column("split")
-	named := slices.Contains(grouped, "split") || slices.ContainsFunc(where, func(w Where) bool { return w.Column == "split" })
-	if split != nil && !named && slices.Contains(split.values, any("test")) {
+	if split != nil && !named("split") && slices.Contains(split.values, any("test")) {
 		rows = slices.DeleteFunc(rows, func(i int) bool { return split.values[i] != any("test") })
+	}
+	if len(f.bestOver) > 0 && !named("setting") {
+		wanted := !slices.ContainsFunc(f.bestOver, named)
+		setting := f.column("setting")
+		rows = slices.DeleteFunc(rows, func(i int) bool { return (setting.values[i] == any(atBest)) != wanted })
 	}
 	return rows, nil
 }
@@ -119,7 +127,8 @@ type unit struct {
 
 // means returns one cell for each group and place along the axis, sorted. Each is the mean over units of the means over
 // their rows, so that a unit with more rows weighs no more. Rows may share a cell only where they differ in a seed or in
-// a column of over: whatever else is averaged must be said.
+// a column of over: whatever else is averaged must be said. Rows without a value do not count: a table may have rows for some metrics
+// only, such as those for each k. A place with no other rows is told by a cell without a mean, if all of its group is named.
 func (f *frame) means(q query) ([]cell, error) {
 	grouped := slices.Clone(q.by)
 	if q.along != "" {
@@ -135,7 +144,7 @@ func (f *frame) means(q query) ([]cell, error) {
 	if q.along != "" && !f.column(q.along).numeric() {
 		return nil, pipeline.Errorf("", "column %s of table %s holds no numbers to order by", q.along, f.name)
 	}
-	rows, err := f.keep(q.where, grouped)
+	rows, err := f.keep(q.where, slices.Concat(grouped, q.over))
 	if err != nil {
 		return nil, err
 	}
@@ -154,25 +163,29 @@ func (f *frame) means(q query) ([]cell, error) {
 		if q.along != "" && f.column(q.along).values[i] == nil {
 			continue
 		}
+		group := f.tuple(q.by, i)
+		v, measured := metric.float(i)
+		if !measured && slices.Contains(group, nil) {
+			continue
+		}
+		key := id(f.tuple(grouped, i))
+		c := cells[key]
+		if c == nil {
+			c = &cell{group: group, mean: math.NaN()}
+			if q.along != "" {
+				c.x, _ = f.column(q.along).float(i)
+			}
+			cells[key], byUnit[key] = c, map[string][]float64{}
+		}
+		if !measured {
+			continue
+		}
 		self := id(f.tuple(identity, i))
 		if j, ok := first[self]; ok {
 			return nil, pipeline.Errorf("", "several rows of table %s have %s; they differ in %s: choose with where, or average with over",
 				f.name, label(identity, f.tuple(identity, i)), f.differing(i, j, identity))
 		}
 		first[self] = i
-		key := id(f.tuple(grouped, i))
-		c := cells[key]
-		if c == nil {
-			c = &cell{group: f.tuple(q.by, i), mean: math.NaN()}
-			if q.along != "" {
-				c.x, _ = f.column(q.along).float(i)
-			}
-			cells[key], byUnit[key] = c, map[string][]float64{}
-		}
-		v, ok := metric.float(i)
-		if !ok {
-			continue
-		}
 		c.rows = append(c.rows, i)
 		var u any
 		if unitColumn != nil {
