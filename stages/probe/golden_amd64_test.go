@@ -20,7 +20,20 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s is %s, want %s", output, got, want)
 		}
 	}
-	if got, want := r.Blob("probe.s", "scores").Digest.String()[:16], "e9a6ce7d1acc62d6"; got != want {
+	if got, want := r.Blob("probe.s", "scores").Digest.String()[:16], "245cefa9657d7d51"; got != want {
 		t.Errorf("scores is %s, want %s", got, want)
+	}
+}
+
+func TestGoldenSamples(t *testing.T) {
+	sampled, asked := pipelinetest.Run(t, kinds, 2, drawn, nil), pipelinetest.Run(t, kinds, 2, demonstrated, nil)
+	for _, c := range []struct{ what, got, want string }{
+		{"drawn", sampled.Blob("probe.both", "samples").Digest.String(), "756e333b9fdf61dc"},
+		{"scores of drawn", sampled.Blob("probe.s_k", "scores").Digest.String(), "af9200cf94842647"},
+		{"behind demonstrations", asked.Blob("probe.one", "samples").Digest.String(), "093260535001326f"},
+	} {
+		if got := c.got[:16]; got != c.want {
+			t.Errorf("%s is %s, want %s", c.what, got, c.want)
+		}
 	}
 }

@@ -63,6 +63,13 @@ probe "s_both" {
     samples = probe.both.samples
   }
 }
+probe "s_k" {
+  score {
+    samples = probe.both.samples
+    metrics = ["response_loss", "pass@k", "maj@k", "correct_ratio@k"]
+    k       = [1, 3]
+  }
+}
 probe "s_drawn" {
   score {
     samples = probe.drawn.samples
@@ -106,7 +113,7 @@ func TestSamples(t *testing.T) {
 	if r.Blob("probe.s_greedy", "scores") != r.Blob("probe.s_both", "scores") {
 		t.Error("drawn samples change the scores")
 	}
-	if err := r.Err("probe.s_drawn"); err == nil || !strings.Contains(err.Error(), "score.samples: holds no greedy samples") {
+	if err := r.Err("probe.s_drawn"); err == nil || !strings.Contains(err.Error(), "score.metrics: accuracy needs greedy answers") {
 		t.Errorf("scores without greedy samples: error %v", err)
 	}
 }

@@ -303,3 +303,6 @@ func each(ctx context.Context, cores, n int, do func(i int), done func(n int)) e
 	wait.Wait()
 	return ctx.Err()
 }
+
+// proportionError returns the standard error √(a(1−a)/n) of a share a of n examples.
+func proportionError(a, n float64) float64 { return math.Sqrt(a * (1 - a) / n) }

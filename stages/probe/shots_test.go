@@ -11,9 +11,7 @@ import (
 	"anneal/pipeline/pipelinetest"
 )
 
-// Prompts behind demonstrations are those of the same examples, greedily answered, and draws go on without them.
-func TestShots(t *testing.T) {
-	r := pipelinetest.Run(t, kinds, 2, `
+const demonstrated = `
 given "g" {}
 probe "zero" {
   from = given.g.weights
@@ -32,7 +30,11 @@ probe "one" {
     shots          = [1, 0]
     demonstrations = given.g.examples
   }
-}`, nil)
+}`
+
+// Prompts behind demonstrations are those of the same examples, greedily answered, and draws go on without them.
+func TestShots(t *testing.T) {
+	r := pipelinetest.Run(t, kinds, 2, demonstrated, nil)
 	type asked struct {
 		split  string
 		shots  int64
