@@ -16,7 +16,7 @@ type candidate struct {
 	save    artifacts.Save
 }
 
-// candidates opens the weights to choose among. One without a validation loss is an error.
+// candidates opens the weights to choose among. One without a validation loss or of another vocabulary is an error.
 func (s *Checkpoint) candidates(t *pipeline.Task) ([]candidate, error) {
 	var all []candidate
 	for i, row := range s.Among {
@@ -27,6 +27,9 @@ func (s *Checkpoint) candidates(t *pipeline.Task) ([]candidate, error) {
 		save, ok := lowest(w.Saves)
 		if !ok {
 			return nil, pipeline.Errorf("among", "has %s, of which no save point has a validation loss: train with validation, or leave it out", name(i, row.Point))
+		}
+		if i > 0 && !slices.Equal(w.Vocabulary, all[0].weights.Vocabulary) {
+			return nil, pipeline.Errorf("among", "has %s of another vocabulary than %s: their losses a token do not compare", name(i, row.Point), name(0, all[0].point))
 		}
 		all = append(all, candidate{row.Point, w, save})
 	}

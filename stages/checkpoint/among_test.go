@@ -21,6 +21,7 @@ import (
 // trained leaves weights of save points five steps apart with the losses given; a negative one stands for none.
 type trained struct {
 	Losses []float64 `hcl:"losses"`
+	Bytes  bool      `hcl:"bytes,optional"` // a vocabulary without merges
 }
 
 func (*trained) Outputs() []pipeline.Output {
@@ -28,11 +29,15 @@ func (*trained) Outputs() []pipeline.Output {
 }
 
 func (s *trained) Run(_ context.Context, t *pipeline.Task) error {
-	net, err := lm.New(trainingtest.Model, 258, trainingtest.Context, 1)
+	merges := trainingtest.Merges
+	if s.Bytes {
+		merges = nil
+	}
+	net, err := lm.New(trainingtest.Model, 256+len(merges), trainingtest.Context, 1)
 	if err != nil {
 		return err
 	}
-	w, err := weights.Create(t.Output("weights"), net, trainingtest.Merges)
+	w, err := weights.Create(t.Output("weights"), net, merges)
 	if err != nil {
 		return err
 	}
@@ -129,6 +134,11 @@ func TestAmongRefuses(t *testing.T) {
 	const losses = `{ "0/1" = [4, 3], "0/2" = [4, 2.5], "0.5/1" = [-1, -1], "0.5/2" = [4, 2.75] }`
 	err := pipelinetest.Run(t, several, 1, sweep(losses, among), nil).Err("checkpoint.best")
 	if want := "among: has candidate [seed=1,weight_decay=0.5], of which no save point has a validation loss"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	err = pipelinetest.Run(t, several, 1, "trained \"a\" {\nlosses = [1]\n}\ntrained \"b\" {\nlosses = [2]\nbytes = true\n}\n"+
+		"checkpoint \"best\" {\namong = [trained.a.weights, trained.b.weights]\nselect = \"lowest_validation_loss\"\n}", nil).Err("checkpoint.best")
+	if want := "among: has candidate 1 of another vocabulary than candidate 0"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}
 	for _, c := range []struct{ blocks, want string }{
