@@ -90,12 +90,42 @@ func (c Claim) Check() error {
 	return errors.Join(errs...)
 }
 
+// claimed is a row of claims.parquet.
+type claimed struct {
+	Name      string `parquet:"name"`
+	Says      string `parquet:"says"`
+	Verdict   string `parquet:"verdict"`
+	Sentence  string `parquet:"sentence"`
+	Cases     int64  `parquet:"cases"`
+	Holds     int64  `parquet:"holds"`
+	Fails     int64  `parquet:"fails"`
+	MoreSeeds *int64 `parquet:"more_seeds"` // null where none are needed, or no number would do
+	Unit      string `parquet:"unit"`
+	Seeds     *int64 `parquet:"seeds"` // likewise
+}
+
+// claimRows are the answers as a table.
+func claimRows(claims []claimView) []claimed {
+	var rows []claimed
+	for _, c := range claims {
+		row := claimed{Name: c.Name, Says: c.Says, Verdict: c.Verdict, Sentence: c.Sentence, Cases: int64(c.Cases), Holds: int64(c.Holds), Fails: int64(c.Fails), Unit: c.answer.Unit}
+		if c.answer.Seeds > 0 {
+			row.MoreSeeds, row.Seeds = new(int64(c.MoreSeeds)), new(int64(c.answer.Seeds))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
 // answer is what the numbers say to a claim.
 type answer struct {
 	Sentence  string
 	Verdict   string
 	Why       string
 	Unit      string // of replication
+	Cases     int    // that were told of on their own
+	Holds     int    // cases for which the claim holds
+	Fails     int    // cases for which it does not
 	MoreSeeds int    // about how many more units would bring a verdict; 0 where none are needed, or no number would do
 	Seeds     int    // how many there would be then; 0 likewise
 	Along     string
@@ -113,6 +143,8 @@ type line struct {
 
 	columns []string // of the group
 	cells   []cell   // as Axis
+	frame   *frame   // that they are from
+	metric  string
 }
 
 // criterion reads a metric along the claim's axis: one line for each group.
@@ -140,7 +172,7 @@ func (c Claim) criterion(k Criterion, frames frames) ([]line, error) {
 			continue
 		}
 		if n := len(lines); n == 0 || compareTuples(lines[n-1].cells[0].group, cell.group) != 0 {
-			lines = append(lines, line{Metric: f.words(k.Metric), Group: label(by, cell.group), columns: by})
+			lines = append(lines, line{Metric: f.words(k.Metric), Group: label(by, cell.group), columns: by, frame: f, metric: k.Metric})
 		}
 		last := &lines[len(lines)-1]
 		last.cells = append(last.cells, cell)
@@ -210,22 +242,6 @@ func (a *answer) units() []any {
 	return all
 }
 
-// only returns the line with each cell's mean that of one unit.
-func (l line) only(value any) line {
-	cells := slices.Clone(l.cells)
-	for i := range cells {
-		mean := math.NaN()
-		for _, u := range cells[i].units {
-			if u.value == value {
-				mean = u.mean
-			}
-		}
-		cells[i].mean = mean
-	}
-	l.cells = cells
-	return l
-}
-
 // columns demands the axis of every table that the claim uses, and of some of them each column it looks within.
 func (c Claim) columns(frames frames) error {
 	found := make([]bool, len(c.Within))
@@ -247,18 +263,18 @@ func (c Claim) columns(frames frames) error {
 	return nil
 }
 
-// answer reads the numbers for a claim.
-func (c Claim) answer(frames frames) (*answer, error) {
+// answer reads the numbers for a claim, as sure as the interval says.
+func (c Claim) answer(frames frames, v Interval) (*answer, error) {
 	if err := c.columns(frames); err != nil {
 		return nil, err
 	}
 	switch {
 	case c.Base != nil:
-		return c.reversals(frames)
+		return c.reversals(frames, v)
 	case len(c.Criteria) > 0:
-		return c.best(frames)
+		return c.best(frames, v)
 	}
-	return c.trend(frames)
+	return c.trend(frames, v)
 }
 
 // use is a table that a claim reads: the field that names it, the block that says which rows.

@@ -44,7 +44,7 @@ func plural(noun string) string {
 	switch {
 	case strings.HasSuffix(noun, "s"), strings.HasSuffix(noun, "x"):
 		return noun + "es"
-	case strings.HasSuffix(noun, "y"):
+	case strings.HasSuffix(noun, "y") && !strings.ContainsAny(noun[max(0, len(noun)-2):len(noun)-1], "aeiou"):
 		return noun[:len(noun)-1] + "ies"
 	}
 	return noun + "s"

@@ -122,7 +122,7 @@ func (r *Report) page(in inputs) (*page, []*frame, error) {
 	}
 	p := &page{Title: r.Title, Style: template.CSS(styleText), Axes: axes(order), Trainings: trainings(order), Made: madeOf(in.origins), Missing: lost(in.missing)}
 	for _, c := range r.Claims {
-		a, err := c.answer(all)
+		a, err := c.answer(all, r.interval())
 		if err != nil {
 			return nil, nil, pipeline.Within("claim."+c.Name, err)
 		}
@@ -253,8 +253,11 @@ func (v *figureView) show(f Figure, c *chart, description string) {
 	if len(f.With) > 0 || f.Lines != "" || len(c.references) > 0 { // the axis names a metric only where it is alone
 		for i, k := range c.keys {
 			if k != "" {
-				g := glyphStyle(i)
-				v.Keys = append(v.Keys, keyView{template.HTML(swatch(lineStyle(i), &g)), k})
+				g, line := glyphStyle(i), lineStyle(i)
+				if f.Kind == "scatter" {
+					line = pathStyle(i)
+				}
+				v.Keys = append(v.Keys, keyView{template.HTML(swatch(line, &g)), k})
 			}
 		}
 	}

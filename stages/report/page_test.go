@@ -62,7 +62,7 @@ func TestPageOfSeeds(t *testing.T) {
 	several := small
 	several.seeds = []int64{1, 2, 3}
 	page := render(t, several)
-	for _, s := range []string{"Seeds that agree with the claim: 3 of 3 for task author", "Lines join means over seeds", " to 0.9"} {
+	for _, s := range []string{"holds: rises by", "Lines join means over seeds; small dots", " to 0.9"} {
 		if !strings.Contains(page, s) {
 			t.Errorf("%q is missing", s)
 		}

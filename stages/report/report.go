@@ -22,7 +22,7 @@ const doc = `A page and its tables, from rows with their sweep coordinates. It i
 
 Seeds are averaged over; whatever else varies is chosen with where, grouped, or named in over, and the stage says so if it is not. Where a table tells splits apart, only test rows are reported, unless it is said otherwise.
 
-A claim takes one of three forms: table or compare, metric and expected, a metric that rises or falls; base and after, an order that turns round; or criterion blocks, a best place that differs. With one seed every claim is underpowered: its numbers are shown, and no verdict is drawn from them.`
+A claim takes one of three forms: table or compare, metric and expected, a metric that rises or falls; base and after, an order that turns round; or criterion blocks, a best place that differs. Its verdict is holds, does not hold or underpowered, by an interval over seeds; with one seed every claim is underpowered.`
 
 // Report is the configuration of a report: blocks over rows. Tables and comparisons are what claims and figures read;
 // each is left as a Parquet file too. Blocks appear on the page in the order of the file.
@@ -30,6 +30,7 @@ type Report struct {
 	Title    string    `hcl:"title,optional" doc:"the page's heading"`
 	Partial  bool      `hcl:"partial,optional" key:"-" doc:"take what there is: artifacts whose stage failed, was skipped or is left out of the run are listed on the page instead"`
 	Tables   []Table   `hcl:"table,block" doc:"artifacts of a sweep, joined below each other with their coordinates as columns"`
+	Besides  []Beside  `hcl:"beside,block" doc:"columns of a table, such as repetition and timescale of the trainings, put into every other table that has all of its coordinates, after comparisons are made"`
 	Compares []Compare `hcl:"compare,block" doc:"two tables side by side, such as scores before and after fine-tuning: a table itself, with the columns before, after and gain, of which a positive one is an improvement"`
 	Interval *Interval `hcl:"interval,block" doc:"how sure the numbers are; without one, 95 % by Student's t over seeds"`
 	Claims   []Claim   `hcl:"claim,block" doc:"a statement that the numbers may or may not bear out"`
@@ -42,7 +43,7 @@ func (r *Report) Lenient() bool { return r.Partial }
 
 // Outputs is the page and its tables.
 func (r *Report) Outputs() []pipeline.Output {
-	return []pipeline.Output{{Name: "report", Type: "report", Doc: "the page, report.html, and each table as Parquet; run leaves a copy under results/"}}
+	return []pipeline.Output{{Name: "report", Type: "report", Doc: "the page, report.html, each table as Parquet, and the verdicts, claims.parquet; run leaves a copy under results/"}}
 }
 
 // Check demands that every block reads a table that exists, and that names can be names of files.
@@ -53,6 +54,9 @@ func (r *Report) Check() error {
 		field := block + "." + s
 		if !fileName(s) {
 			errs = append(errs, pipeline.Errorf(field, "%q names a file: use letters, digits, _ and -", s))
+		}
+		if s == "claims" {
+			errs = append(errs, pipeline.Errorf(field, "claims is the name of the file with the verdicts: choose another"))
 		}
 		if known[s] {
 			errs = append(errs, pipeline.Errorf(field, "there is a table or comparison %q already", s))
@@ -70,6 +74,10 @@ func (r *Report) Check() error {
 	for _, t := range r.Tables {
 		name("table", t.Name)
 		within("table."+t.Name, t.Check())
+	}
+	for _, b := range r.Besides {
+		within("beside."+b.Table, b.Check())
+		within("beside."+b.Table, need(known, b.Table))
 	}
 	for _, c := range r.Compares {
 		field := "compare." + c.Name
@@ -157,6 +165,11 @@ func (r *Report) Run(ctx context.Context, t *pipeline.Task) error {
 			return err
 		}
 	}
+	if len(r.Claims) > 0 {
+		if err := artifacts.WriteRows(filepath.Join(dir, "claims.parquet"), claimRows(p.Claims)); err != nil {
+			return err
+		}
+	}
 	html, err := p.html()
 	if err != nil {
 		return err
@@ -214,6 +227,11 @@ func (r *Report) build(in inputs) (frames, []*frame, error) {
 			return nil, nil, pipeline.Within("compare."+c.Name, err)
 		}
 		all[c.Name], order = f, append(order, f)
+	}
+	for _, b := range r.Besides {
+		if err := b.add(all[b.Table], order); err != nil {
+			return nil, nil, pipeline.Within("beside."+b.Table, err)
+		}
 	}
 	if r.Interval != nil {
 		if err := r.Interval.check(order); err != nil {

@@ -62,7 +62,7 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"A &lt;small&gt; report", "Seeds that agree with the claim: 2 of 2.", "rises by 1.500", "<svg", "seed=1,weight_decay=0.1"} {
+	for _, want := range []string{"A &lt;small&gt; report", "The claim expects a rise; 0 lies within the interval.", "rises by 1.500 (95 % interval −4.853 to 7.853, 2 seeds)", "<svg", "seed=1,weight_decay=0.1"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q", want)
 		}
