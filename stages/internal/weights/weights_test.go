@@ -66,6 +66,8 @@ func TestWeightsThatDoNotFitTheirModel(t *testing.T) {
 		{`"layers": 2`, `"layers": 3`, "the model has 29 parameters, the weights have 20"},
 		{`"ff": 12`, `"ff": 13`, "should be layers.0.gate [8 13], is layers.0.gate [8 12]"},
 		{`"ff": 12`, `"ff": 0`, "ff: must be at least 1"},
+		{`"tied": true`, `"tied": true, "classes": 2`, "tied: must be false where the output matrix is of classes"},
+		{`"tied": true`, `"tied": false, "classes": 2`, "the model has 21 parameters, the weights have 20"},
 		{`"ff": 12`, `"hidden": 12`, `unknown field "hidden"`},
 	} {
 		path := write(t, net)
