@@ -94,6 +94,11 @@ func TestExtractAnswer(t *testing.T) {
 		{ExtractLastLine, "7+5=12\n112\n", "\n\n", "112"},
 		{ExtractLastLine, "112", "\n\n", "112"},
 		{ExtractLastLine, "\n\n", "\n\n", ""},
+		{"after:#### ", "5*2=10\n#### 10 \n\n", "\n\n", "10"},
+		{"after:#### ", "#### 9\nno,\n#### 10\nor so", "", "10"},
+		{"after:so: ", "so: 1:2\n\nso: 3", "\n\n", "1:2"},
+		{"after:#### ", "10", "\n\n", ""},
+		{"after:#### ", "####\n10", "\n\n", ""},
 	} {
 		if got := ExtractAnswer(c.extract, c.response, c.stop); got != c.want {
 			t.Errorf("%s of %q with stop %q is %q, want %q", c.extract, c.response, c.stop, got, c.want)

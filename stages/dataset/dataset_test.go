@@ -14,7 +14,7 @@ import (
 
 var kinds = []*pipeline.Kind{dataset.Kind}
 
-// blocks has a data set of every variant, over two books.
+// blocks has a data set of every variant but records, over two books and a tale.
 const blocks = `
 dataset "prose" {
   source = ["a.txt", "b.txt"]
@@ -53,6 +53,36 @@ dataset "brackets" {
   examples = 200
   seed     = 17
 }
+dataset "subtract" {
+  subtraction {}
+  examples = 200
+  seed     = 18
+}
+dataset "multiply" {
+  multiplication {}
+  examples = 200
+  seed     = 19
+}
+dataset "mod" {
+  modular {}
+  examples = 200
+  seed     = 20
+}
+dataset "tale" {
+  source = ["c.txt"]
+  split {
+    size       = 400
+    validation = 0.4
+  }
+}
+dataset "cloze" {
+  cloze {
+    train = dataset.tale.train
+    test  = dataset.tale.validation
+  }
+  examples = 24
+  seed     = 21
+}
 dataset "author" {
   passages {
     train = dataset.prose.train
@@ -64,14 +94,17 @@ dataset "author" {
 }
 `
 
-// books are two texts that differ in every line.
+// books are two texts that differ in every line, and a tale.
 func books() map[string]string {
-	var a, b strings.Builder
+	var a, b, c strings.Builder
 	for i := range 200 {
 		fmt.Fprintf(&a, "Rays of colour %d are bent, größer or less.\n", i)
 		fmt.Fprintf(&b, "It was the winter of %d, and snow fell on the road.\r\n", 1600+i)
 	}
-	return map[string]string{"a.txt": a.String(), "b.txt": b.String()}
+	for i := range 300 {
+		fmt.Fprintf(&c, "In %d they saw the %s. ", i, []string{"sun", "sea", "sky", "road", "moon", "snow"}[i%6])
+	}
+	return map[string]string{"a.txt": a.String(), "b.txt": b.String(), "c.txt": c.String()}
 }
 
 func TestText(t *testing.T) {
@@ -106,6 +139,10 @@ func TestTasks(t *testing.T) {
 		{"dataset.copy", map[string]int{"train": 100, "validation": 50, "test": 50}},
 		{"dataset.chain", map[string]int{"train": 100, "validation": 50, "test": 50}},
 		{"dataset.brackets", map[string]int{"train": 100, "validation": 50, "test": 50}},
+		{"dataset.subtract", map[string]int{"train": 100, "validation": 50, "test": 50}},
+		{"dataset.multiply", map[string]int{"train": 100, "validation": 50, "test": 50}},
+		{"dataset.mod", map[string]int{"train": 100, "validation": 50, "test": 50}},
+		{"dataset.cloze", map[string]int{"train": 12, "validation": 6, "test": 6}},
 		{"dataset.author", map[string]int{"train": 32, "validation": 16, "test": 16}},
 	} {
 		prompts := map[string]bool{}
@@ -125,7 +162,7 @@ func TestTasks(t *testing.T) {
 				if len(e.Prompt)+len(e.Response) > 64 {
 					t.Errorf("%s: %q and %q do not fit 64 bytes", c.addr, e.Prompt, e.Response)
 				}
-				if (e.Label != nil) != (c.addr == "dataset.author") {
+				if (e.Label != nil) != (c.addr == "dataset.author" || c.addr == "dataset.cloze") {
 					t.Errorf("%s: label %v", c.addr, e.Label)
 				}
 			}
@@ -174,6 +211,18 @@ func TestGolden(t *testing.T) {
 		{"dataset.brackets", "train", "35b5b65574c46930"},
 		{"dataset.brackets", "validation", "480d3dd92f26b850"},
 		{"dataset.brackets", "test", "3a4cecfa06bf5653"},
+		{"dataset.subtract", "train", "fe9d8f58c6431041"},
+		{"dataset.subtract", "validation", "6cf9b40b1abb4ef6"},
+		{"dataset.subtract", "test", "64ccfa99acf7583f"},
+		{"dataset.multiply", "train", "58b567348d03f519"},
+		{"dataset.multiply", "validation", "9e64630ff2b31cd1"},
+		{"dataset.multiply", "test", "9005e4dd6414a7f9"},
+		{"dataset.mod", "train", "11af21ccfad94e77"},
+		{"dataset.mod", "validation", "87aa8a5fa26607f1"},
+		{"dataset.mod", "test", "145ac402adea602e"},
+		{"dataset.cloze", "train", "e1d1cfcec9e7326e"},
+		{"dataset.cloze", "validation", "3004f42708bb52ac"},
+		{"dataset.cloze", "test", "6afed2fed282e2d7"},
 		{"dataset.author", "train", "2c275735ac0bd68f"},
 		{"dataset.author", "validation", "3022f954f4a85514"},
 		{"dataset.author", "test", "223365a73ac042f3"},
@@ -259,6 +308,33 @@ func TestCheck(t *testing.T) {
 		  examples = 5051`, "examples: must be at most 5050,"},
 		{`addition { digits = [1, 10] }
 		  examples = 9`, "addition.digits: must lie within 1 and 9, is [1, 10]"},
+		{`subtraction { digits = [0, 2] }
+		  examples = 9`, "subtraction.digits: must lie within 1 and 9, is [0, 2]"},
+		{`multiplication { digits = [2] }
+		  examples = 9`, "multiplication.digits: must be a range [least, most], has 1 elements"},
+		{`modular { modulus = [1, 7] }
+		  examples = 9`, "modular.modulus: must lie within 2 and 100, is [1, 7]"},
+		{`modular { terms = [2, 9] }
+		  examples = 9`, "modular.terms: must lie within 2 and 8, is [2, 9]"},
+		{`records { file = "a.txt" }`, ""},
+		{`records { file = "a.txt" }
+		  examples = 3`, "examples: must be at least 4, is 3"},
+		{`records {}`, "\"file\" is required"},
+		{`records {
+		    file   = "a.txt"
+		    prompt = "question"
+		  }`, `records.prompt: must name a column in braces, such as {question}, is "question"`},
+		{`records {
+		    file   = "a.txt"
+		    answer = "72"
+		  }`, `records.answer: must name a column in braces, such as {question}, is "72"`},
+		{`records {
+		    file      = "a.txt"
+		    test_file = "a.txt"
+		  }`, `records.test_file: must be another file, is "a.txt" again; left out, its split is drawn from file`},
+		{`addition {}
+		  template { answer = "after" }
+		  examples = 9`, "template.marker: must say what stands before the answer"},
 		{`addition {}
 		  template { prompt = "add:" }
 		  examples = 9`, `template.prompt: must contain {prompt}, is "add:"`},

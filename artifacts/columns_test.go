@@ -1,0 +1,94 @@
+package artifacts
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// foreign is a row of a file that others wrote.
+type foreign struct {
+	Question *string   `parquet:"question,optional,dict,zstd"`
+	Raw      []byte    `parquet:"raw,snappy,delta"`
+	Small    int32     `parquet:"small"`
+	Short    uint16    `parquet:"short"`
+	Whole    *int64    `parquet:"whole,optional"`
+	Half     float32   `parquet:"half"`
+	Real     float64   `parquet:"real"`
+	Yes      bool      `parquet:"yes"`
+	Word     string    `parquet:"word,enum"`
+	Unsigned uint64    `parquet:"unsigned"`
+	Day      time.Time `parquet:"day,timestamp"`
+	ID       [16]byte  `parquet:"id,uuid"`
+	Options  []string  `parquet:"options,list"`
+	Nested   struct {
+		Text string `parquet:"text"`
+	} `parquet:"nested"`
+}
+
+func TestColumns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "foreign.parquet")
+	q, n := "größer?", int64(-1)
+	rows := []foreign{
+		{Question: &q, Raw: []byte("a"), Small: -7, Short: 65535, Whole: &n, Half: 0.1, Real: 1e300, Yes: true, Word: "w"},
+		{Raw: []byte("\xff")},
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := parquet.NewGenericWriter[foreign](f, parquet.DataPageVersion(2))
+	for _, r := range rows { // in groups of their own
+		if _, err := w.Write([]foreign{r}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		want []any
+	}{
+		{"question", []any{"größer?", nil}},
+		{"raw", []any{"a", "\xff"}},
+		{"small", []any{"-7", "0"}},
+		{"short", []any{"65535", "0"}},
+		{"whole", []any{"-1", nil}},
+		{"half", []any{"0.1", "0"}},
+		{"real", []any{"1e+300", "0"}},
+		{"yes", []any{"true", "false"}},
+		{"word", []any{"w", ""}},
+	} {
+		table, err := ReadColumns(path, []string{"yes", c.name})
+		if err != nil || len(table.Columns) != 2 || !reflect.DeepEqual(table.Columns[1].Values, c.want) {
+			t.Errorf("%s is %+v, %v, want %v", c.name, table, err, c.want)
+		}
+	}
+	for name, want := range map[string]string{
+		"missing":  `there is no column "missing", only question, raw, small, `,
+		"options":  `column "options" is nested`,
+		"nested":   `column "nested" is nested`,
+		"unsigned": `column "unsigned" is of type `,
+		"day":      `column "day" is of type `,
+		"id":       `column "id" is of type `,
+	} {
+		if _, err := ReadColumns(path, []string{"yes", name}); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", name, err, want)
+		}
+	}
+	if err := os.WriteFile(path, []byte("PAR1, or is it?"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadColumns(path, nil); err == nil || !strings.HasPrefix(err.Error(), "not a Parquet file") {
+		t.Errorf("error %v", err)
+	}
+}
