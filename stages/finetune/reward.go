@@ -14,8 +14,7 @@ import (
 // reward model (Cobbe et al. 2021, Uesato et al. 2022) reads a prompt and a response, and at the last token tells how
 // likely the response is right.
 //
-// Every different sample counts once, whether it was drawn or the greedy one: with the same prompt, the same response and
-// the same label there is nothing more to learn.
+// Each different answer counts once, whether it was drawn or is the greedy one: frequent ones would drown out rare ones.
 type Reward struct {
 	Samples    []pipeline.Ref `hcl:"samples" artifact:"samples" doc:"to train on: answers to training prompts, never to those of a test; equal ones count once"`
 	Validation []pipeline.Ref `hcl:"validation,optional" artifact:"samples" doc:"to measure the validation loss on, once an epoch: answers to other prompts"`
