@@ -32,6 +32,9 @@ func hue(style int) color.Color { return color.RGBA{1, 2, uint8(style%hues + 1),
 // veil is a line's colour, thin enough to see others through.
 func veil(style int) color.Color { return color.RGBA{1, 3, uint8(style%hues + 1), 255} }
 
+// faded is a line's colour for what stands back behind lines.
+func faded(style int) color.Color { return color.RGBA{1, 4, uint8(style%hues + 1), 255} }
+
 // A line is told by colour, marker and dash, so that no reader needs the colour.
 var (
 	glyphs = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, diamond{}, draw.RingGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}}
@@ -40,6 +43,11 @@ var (
 
 func lineStyle(style int) draw.LineStyle {
 	return draw.LineStyle{Color: hue(style), Width: 1.5, Dashes: dashes[style%len(dashes)]}
+}
+
+// pathStyle is that of a line that only joins points.
+func pathStyle(style int) draw.LineStyle {
+	return draw.LineStyle{Color: faded(style), Width: 1.5}
 }
 
 func glyphStyle(style int) draw.GlyphStyle {
@@ -80,7 +88,8 @@ type curves struct {
 // Plot implements plot.Plotter.
 func (d curves) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
-	at := func(px, py float64) vg.Point { return vg.Point{X: x(d.axis.place(px)), Y: y(py)} }
+	var dodge vg.Length // of the line being drawn
+	at := func(px, py float64) vg.Point { return vg.Point{X: x(d.axis.place(px)) + dodge, Y: y(py)} }
 	for _, t := range d.ticks {
 		c.StrokeLine2(draw.LineStyle{Color: faint, Width: 0.6}, c.Min.X, y(t.Value), c.Max.X, y(t.Value))
 	}
@@ -88,27 +97,33 @@ func (d curves) Plot(c draw.Canvas, p *plot.Plot) {
 		c.StrokeLine2(referenceStyle(l.style), c.Min.X, y(l.y), c.Max.X, y(l.y))
 	}
 	for _, l := range d.panel.lines {
-		if len(l.points) > markers {
+		if l.dense() {
 			d.band(c, l, at)
 		}
 	}
-	for _, l := range d.panel.lines {
-		for _, pair := range l.pairs {
-			a, b := l.points[pair[0]], l.points[pair[1]]
-			c.StrokeLines(draw.LineStyle{Color: ink, Width: 0.9, Dashes: []vg.Length{1, 2.2}}, []vg.Point{at(a.x, a.y), at(b.x, b.y)})
-		}
-	}
 	var taken []vg.Rectangle
-	for _, l := range d.panel.lines {
+	for i, l := range d.panel.lines {
+		dodge = d.dodge(i)
 		var path []vg.Point
 		for _, q := range l.points {
 			path = append(path, at(q.x, q.y))
 		}
-		c.StrokeLines(lineStyle(l.style), path)
+		stroke := lineStyle(l.style)
+		if l.free() {
+			stroke = pathStyle(l.style)
+			for _, pair := range l.pairs {
+				c.StrokeLines(draw.LineStyle{Color: hue(l.style), Width: 1.2, Dashes: []vg.Length{1.2, 2.2}}, []vg.Point{path[pair[0]], path[pair[1]]})
+			}
+		}
+		c.StrokeLines(stroke, path)
 		every := (len(path) + markers - 1) / markers
 		for i, q := range l.points {
-			if every == 1 {
-				d.whiskers(c, q, hue(l.style), at)
+			if !l.dense() {
+				bars := draw.LineStyle{Color: hue(l.style), Width: 0.8}
+				if l.free() {
+					bars.Color = faded(l.style)
+				}
+				d.whiskers(c, q, bars, at)
 				for _, v := range q.values {
 					c.DrawGlyph(draw.GlyphStyle{Color: hue(l.style), Radius: 1.3, Shape: draw.CircleGlyph{}}, at(q.x, v))
 				}
@@ -125,6 +140,7 @@ func (d curves) Plot(c draw.Canvas, p *plot.Plot) {
 			d.hits.path(path, l.id, l.said)
 		}
 	}
+	dodge = 0
 	for _, l := range d.panel.lines {
 		for _, q := range l.points {
 			if q.label != "" {
@@ -136,6 +152,19 @@ func (d curves) Plot(c draw.Canvas, p *plot.Plot) {
 		breakAxis(c, x((d.axis.origin+d.axis.ticks[1].Value)/2), c.Min.Y-p.X.Padding-p.X.Width/2)
 	}
 }
+
+// dodge moves the i-th line of a panel aside, so that bars at one place do not hide each other.
+func (d curves) dodge(i int) vg.Length {
+	lines := d.panel.lines
+	bars := func(l curve) bool { return slices.ContainsFunc(l.points, func(q point) bool { return q.yBar.known() }) }
+	if lines[i].free() || lines[i].dense() || !slices.ContainsFunc(lines, bars) {
+		return 0
+	}
+	return 2.5 * (vg.Length(i) - vg.Length(len(lines)-1)/2)
+}
+
+// free tells whether the line is the path of a scatter, which goes any way: it stands back behind its points and pairs.
+func (l curve) free() bool { return l.points[0].label != "" }
 
 // band fills between the ends of the intervals along a line.
 func (d curves) band(c draw.Canvas, l curve, at func(x, y float64) vg.Point) {
@@ -153,8 +182,7 @@ func (d curves) band(c draw.Canvas, l curve, at func(x, y float64) vg.Point) {
 }
 
 // whiskers draws a point's intervals. One that goes on beyond the panel has no cap there.
-func (d curves) whiskers(c draw.Canvas, q point, colour color.Color, at func(x, y float64) vg.Point) {
-	style := draw.LineStyle{Color: colour, Width: 0.8}
+func (d curves) whiskers(c draw.Canvas, q point, style draw.LineStyle, at func(x, y float64) vg.Point) {
 	const cap = 2
 	if b := q.yBar; b.known() {
 		low, high := at(q.x, max(b.low, d.low)), at(q.x, min(b.high, d.high))
@@ -313,7 +341,8 @@ var (
 func roles() []string {
 	pairs := []string{hex(ink), "var(--ink)", hex(faint), "var(--faint)", hex(paper), "var(--paper)"}
 	for i := range hues {
-		pairs = append(pairs, hex(hue(i)), fmt.Sprintf("var(--hue%d)", i+1), hex(veil(i)), fmt.Sprintf("var(--hue%d);fill-opacity:.16", i+1))
+		pairs = append(pairs, hex(hue(i)), fmt.Sprintf("var(--hue%d)", i+1), hex(veil(i)), fmt.Sprintf("var(--hue%d);fill-opacity:.16", i+1),
+			hex(faded(i)), fmt.Sprintf("var(--hue%d);stroke-opacity:.4", i+1))
 	}
 	return pairs
 }

@@ -183,6 +183,9 @@ type bar struct{ low, high float64 }
 
 func (b bar) known() bool { return b.high > b.low }
 
+// dense tells whether the line has too many points for bars and dots at each.
+func (l curve) dense() bool { return len(l.points) > markers }
+
 // level is a reference; style indexes the chart's references.
 type level struct {
 	style int
@@ -480,13 +483,25 @@ func (f Figure) describe(c *chart, t *frame) string {
 // caption says how points were made.
 func (f Figure) caption(c *chart, m material) string {
 	s := f.averaged()
-	seeds, bars, errors := false, false, false
-	c.each(func(p point) {
-		seeds = seeds || len(p.values) > 0
-		bars = bars || len(p.values) > 0 && p.yBar.known()
-		errors = errors || len(p.values) == 0 && p.yBar.known()
-	})
-	s += f.seeds(seeds, m) + m.bars(bars)
+	seeds, bars, bands, errors := false, false, false, false
+	for _, p := range c.panels {
+		for _, l := range p.lines {
+			for _, q := range l.points {
+				several := len(q.values) > 0
+				seeds = seeds || several
+				bars = bars || several && q.yBar.known() && !l.dense()
+				bands = bands || several && q.yBar.known() && l.dense()
+				errors = errors || !several && q.yBar.known() && !l.dense()
+			}
+		}
+	}
+	s += f.seeds(seeds, m)
+	if bars {
+		s += m.intervals("Bars")
+	}
+	if bands {
+		s += m.intervals("Bands")
+	}
 	if errors {
 		s += "Bars: one standard error to each side, within one seed. "
 	}
@@ -513,15 +528,12 @@ func (f Figure) seeds(several bool, m material) string {
 	case !several:
 		return fmt.Sprintf("One %s: no spread over %s is known. ", unit, plural(unit))
 	case f.Kind == "line":
-		return fmt.Sprintf("Lines join means over %s, small dots are single %[1]s. ", plural(unit))
+		return fmt.Sprintf("Lines join means over %s; small dots are single %[1]s. ", plural(unit))
 	}
 	return "Means over " + plural(unit) + ". "
 }
 
-// bars says what bars are, if there are any.
-func (m material) bars(any bool) string {
-	if !any {
-		return ""
-	}
-	return fmt.Sprintf("Bars and bands: %s %% intervals over %s. ", plain(100*m.interval.Confidence), plural(spaced(m.unit())))
+// intervals says what bars or bands are.
+func (m material) intervals(what string) string {
+	return fmt.Sprintf("%s: %s %% intervals over %s. ", what, plain(100*m.interval.Confidence), plural(spaced(m.unit())))
 }

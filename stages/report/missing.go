@@ -95,6 +95,7 @@ func (f *frame) missing() []string {
 	for _, i := range rows {
 		have[id(f.tuple(names, i))] = true
 	}
+	var absent [][]any
 	at := make([]int, len(axes))
 	for range total {
 		point := make([]any, len(axes))
@@ -102,7 +103,7 @@ func (f *frame) missing() []string {
 			point[i] = axes[i][k]
 		}
 		if len(axes) > 0 && !have[id(point)] {
-			all = append(all, f.name+": no row has "+label(names, point))
+			absent = append(absent, point)
 		}
 		for i := len(at) - 1; i >= 0; i-- {
 			if at[i]++; at[i] < len(axes[i]) {
@@ -110,6 +111,16 @@ func (f *frame) missing() []string {
 			}
 			at[i] = 0
 		}
+	}
+	for _, point := range merged(absent, axes) {
+		var has []string
+		var values []any
+		for i, v := range point {
+			if v != nil {
+				has, values = append(has, names[i]), append(values, v)
+			}
+		}
+		all = append(all, f.name+": no row has "+label(has, values))
 	}
 	for _, n := range []string{"before", "after"} {
 		if c := f.column(n); c != nil {
@@ -124,4 +135,35 @@ func (f *frame) missing() []string {
 		all = append(all[:most], fmt.Sprintf("%s: %d more", f.name, len(all)-most))
 	}
 	return all
+}
+
+// merged replaces points that are absent for every value of a coordinate by one that says nothing of it, nil.
+func merged(absent [][]any, axes [][]any) [][]any {
+	for i := range axes {
+		rest := func(point []any) string {
+			point = slices.Clone(point)
+			point[i] = nil
+			return id(point)
+		}
+		count := map[string]int{}
+		for _, p := range absent {
+			count[rest(p)]++
+		}
+		var kept [][]any
+		said := map[string]bool{}
+		for _, p := range absent {
+			k := rest(p)
+			if count[k] == len(axes[i]) && len(axes[i]) > 1 {
+				if said[k] {
+					continue
+				}
+				said[k] = true
+				p = slices.Clone(p)
+				p[i] = nil
+			}
+			kept = append(kept, p)
+		}
+		absent = kept
+	}
+	return absent
 }

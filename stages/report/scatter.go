@@ -53,7 +53,10 @@ func (f Figure) scatter(v *figureView, t *frame, m material) error {
 		several = several || len(p.cell.units) > 1
 		bars = bars || p.xBar.known() || p.yBar.known()
 	})
-	v.Caption = f.averaged() + f.seeds(several, m) + m.bars(bars)
+	v.Caption = f.averaged() + f.seeds(several, m)
+	if bars {
+		v.Caption += m.intervals("Bars")
+	}
 	switch found {
 	case 0:
 		v.Caption += fmt.Sprintf("Of no pair is the one worse in %s better in %s.", xt.words(f.X), t.words(f.Y))
