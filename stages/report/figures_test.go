@@ -229,5 +229,143 @@ func TestWidePage(t *testing.T) {
 	if most := 3 << 20; len(page) > most {
 		t.Errorf("the page has %d bytes, more than %d", len(page), most)
 	}
-	t.Logf("%d bytes, %d links", len(page), len(links))
+	for _, s := range []string{
+		"regime wsd_60, seed 2, weight decay 3: diverged at step 1187",
+		"after: no row has seed 3, task copy, weight decay 3",
+		">∞</td>",
+		`aria-label="pseudo rank by head and layer`, `aria-label="accuracy after against validation loss`,
+	} {
+		if !strings.Contains(page, s) {
+			t.Errorf("the page lacks %q", s)
+		}
+	}
+}
+
+// worthFigure draws a figure of a table "w" with columns loss and accuracy, of two seeds.
+func worthFigure(t *testing.T, f Figure, row func(wd float64, seed int64) worth) (figureView, error) {
+	t.Helper()
+	frames := worths(t, []float64{0, 0.1, 1}, []int64{1, 2}, row)
+	f.Name, f.Table, f.Scale = "f", "w", "auto"
+	return f.draw(1, material{frames, []origin{{"w", "p", strings.Repeat("ab", 32)}}, standardInterval()})
+}
+
+// Loss is best at 0.1, and accuracy rises: 1 is the worst before and the best after.
+func TestScatter(t *testing.T) {
+	v, err := worthFigure(t, Figure{Kind: "scatter", X: "loss", Y: "accuracy", Along: "weight_decay"}, func(wd float64, seed int64) worth {
+		return worth{Loss: map[float64]float64{0: 2, 0.1: 1.5, 1: 3}[wd] + 0.1*float64(seed), Accuracy: new(0.5 + wd/10)}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, s := range v.Spots {
+		told = append(told, strings.Join(s.Cells, "|"))
+	}
+	want := []string{"0|2.150 (1.515 to 2.785)|0.500|", "0.1|1.650 (1.015 to 2.285)|0.510|", "1|3.150 (2.515 to 3.785)|0.600|0, 0.1"}
+	if fmt.Sprint(told) != fmt.Sprint(want) {
+		t.Errorf("points %q, want %q", told, want)
+	}
+	if !strings.Contains(v.Caption, "the 2 pairs") {
+		t.Errorf("caption %q", v.Caption)
+	}
+}
+
+func TestReversedPoints(t *testing.T) {
+	points := []point{{x: 2, y: 0.5}, {x: 1.5, y: 0.51}, {x: 3, y: 0.6}, {x: 3, y: 0.7}}
+	for _, c := range []struct {
+		xLower, yLower bool
+		want           [][2]int // second worse by x, better by y
+	}{
+		{true, false, [][2]int{{0, 2}, {0, 3}, {1, 2}, {1, 3}}},
+		{false, false, [][2]int{{0, 1}}},
+		{true, true, [][2]int{{1, 0}}},
+	} {
+		if got := reversedPoints(points, c.xLower, c.yLower); fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%v %v: %v, want %v", c.xLower, c.yLower, got, c.want)
+		}
+	}
+}
+
+func TestHeat(t *testing.T) {
+	v, err := worthFigure(t, Figure{Kind: "heat", X: "weight_decay", Y: "seed", Value: "accuracy"}, func(wd float64, seed int64) worth {
+		if wd == 0.1 && seed == 2 {
+			return worth{}
+		}
+		return worth{Accuracy: new(wd / float64(seed))}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, s := range v.Spots {
+		told = append(told, strings.Join(s.Cells, " "))
+	}
+	if want := "[1 0 0.000 1 0.1 0.100 1 1 1.000 2 0 0.000 2 1 0.500]"; fmt.Sprint(told) != want {
+		t.Errorf("squares %v, want %s", told, want)
+	}
+	if len(v.Panels) != 1 || strings.Count(string(v.Panels[0]), "<rect") != 5 || !strings.Contains(v.Caption, "nothing is drawn") {
+		t.Errorf("%d panels, caption %q", len(v.Panels), v.Caption)
+	}
+}
+
+// Darker always means less, also without colours.
+func TestShadesRiseInLightness(t *testing.T) {
+	last := -1.0
+	for i := range 101 {
+		c := shade(float64(i) / 100)
+		light := 0.2126*float64(c.R) + 0.7152*float64(c.G) + 0.0722*float64(c.B)
+		if light < last {
+			t.Errorf("shade %d is darker than the one before", i)
+		}
+		last = light
+	}
+}
+
+// What would change nothing is refused.
+func TestFigureRefuses(t *testing.T) {
+	for _, c := range []struct {
+		figure Figure
+		want   string
+	}{
+		{Figure{Kind: "line", Value: "a"}, "value: belongs to a figure of kind heat, and this is a line"},
+		{Figure{Kind: "line", Along: "a"}, "along: belongs to a figure of kind scatter"},
+		{Figure{Kind: "scatter"}, "along: must name a column"},
+		{Figure{Kind: "scatter", Along: "a", With: []string{"b"}}, "with: belongs to a figure of kind line"},
+		{Figure{Kind: "heat"}, "value: must name a column"},
+		{Figure{Kind: "heat", Value: "a", Lines: "b"}, "lines: belongs to a figure of kind line or scatter"},
+	} {
+		c.figure.Scale = "auto"
+		if err := c.figure.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want %q", err, c.want)
+		}
+	}
+	if _, err := worthFigure(t, Figure{Kind: "heat", X: "seed", Y: "seed", Value: "loss"}, func(float64, int64) worth { return worth{} }); err == nil {
+		t.Error("a heat map has one column as x and y")
+	}
+}
+
+// A bar longer than all that there is to see does not hide it.
+func TestReach(t *testing.T) {
+	for _, c := range []struct {
+		bars      []bar
+		low, high float64
+	}{{nil, 1, 2}, {[]bar{{}}, 1, 2}, {[]bar{{0.9, 2.2}}, 0.9, 2.2}, {[]bar{{-50, 50}}, 0.5, 2.5}} {
+		if low, high := reach([]float64{1, 2}, c.bars); low != c.low || high != c.high {
+			t.Errorf("%v: %g to %g, want %g to %g", c.bars, low, high, c.low, c.high)
+		}
+	}
+}
+
+// Points that are missing for every value of a coordinate are told once.
+func TestMissingTogether(t *testing.T) {
+	axes := [][]any{{"a", "b"}, {1.0, 2.0}}
+	for _, c := range []struct{ absent, want [][]any }{
+		{[][]any{{"a", 1.0}, {"a", 2.0}}, [][]any{{"a", nil}}},
+		{[][]any{{"a", 2.0}, {"b", 2.0}, {"b", 1.0}}, [][]any{{nil, 2.0}, {"b", 1.0}}},
+		{[][]any{{"a", 1.0}, {"b", 2.0}}, [][]any{{"a", 1.0}, {"b", 2.0}}},
+	} {
+		if got := merged(c.absent, axes); fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%v: %v, want %v", c.absent, got, c.want)
+		}
+	}
 }

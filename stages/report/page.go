@@ -93,6 +93,9 @@ type tableView struct {
 	Compare string
 }
 
+// Long tells whether a table is too long to be printed.
+func (v tableView) Long() bool { return v.Total > 40 }
+
 // rowView is a row of a table, and the artifacts it was made of.
 type rowView struct {
 	Cells []string

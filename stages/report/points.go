@@ -91,7 +91,11 @@ func madeOf(origins []origin) []made {
 			place[o.Digest] = i
 			all = append(all, made{origin: o, ID: o.id()})
 		}
-		if use := o.Block + "[" + o.Point + "]"; !slices.Contains(all[i].Uses, use) {
+		use := o.Block
+		if o.Point != "" {
+			use += ": " + o.Point
+		}
+		if !slices.Contains(all[i].Uses, use) {
 			all[i].Uses = append(all[i].Uses, use)
 		}
 	}
