@@ -89,7 +89,7 @@ func (p *Probe) sections() []section {
 }
 
 // scores is the output of the score block.
-var scores = pipeline.Output{Name: "scores", Type: "table", Doc: "of score, a row for each split and number of shots"}
+var scores = pipeline.Output{Name: "scores", Type: "table", Doc: "of score, a row for each split and number of shots, and for each k of drawn answers"}
 
 // Outputs is one artifact a block: losses, separability, spectrum, features, norms, noise, samples, scores.
 func (p *Probe) Outputs() []pipeline.Output {

@@ -15,11 +15,12 @@ import (
 	"anneal/stages/internal/weights"
 )
 
-// made leaves passages: of two classes that their letters tell, of one class, and with one that is too long.
+// made leaves passages: of two classes that their letters tell, of one class, and with one that is too long; and an example
+// without an answer.
 type made struct{}
 
 func (*made) Outputs() []pipeline.Output {
-	return []pipeline.Output{{Name: "two", Type: "passages"}, {Name: "one", Type: "passages"}, {Name: "long", Type: "passages"}}
+	return []pipeline.Output{{Name: "two", Type: "passages"}, {Name: "one", Type: "passages"}, {Name: "long", Type: "passages"}, {Name: "blank", Type: "examples"}}
 }
 
 func (*made) Run(_ context.Context, t *pipeline.Task) error {
@@ -37,7 +38,7 @@ func (*made) Run(_ context.Context, t *pipeline.Task) error {
 			return err
 		}
 	}
-	return nil
+	return artifacts.WriteExamples(t.Output("blank"), []artifacts.Example{{Prompt: "p", Response: "\n", Stop: "\n", Extract: artifacts.ExtractAll}})
 }
 
 var kinds = []*pipeline.Kind{trainingtest.Kind, {Name: "made", Version: 1, New: func() pipeline.Stage { return &made{} }}, Kind}
@@ -203,6 +204,7 @@ func TestRefusedInputs(t *testing.T) {
 		{"separability {\nexamples = made.m.one\n}", "separability.examples: has passages of 1 class"},
 		{"separability {\nexamples = made.m.long\n}", "separability.examples: passage 5 has 17 tokens"},
 		{"sample {\ntest = given.g.long\n}", "sample.test: example 4 has "},
+		{"sample {\ntest = made.m.blank\n}", "sample.test: example 0 has an empty answer"},
 		{"sample {\ntest = given.g.none\n}", "sample.test: holds no examples"},
 		{"sample {\nvalidation = given.g.none\ntest = given.g.examples\n}", "sample.validation: holds no examples"},
 		{"sample {\ntest = given.g.examples\ndemonstrations = given.g.validation\nshots = [0, 1, 4]\n}", "sample.shots: 4 are too many for 50 of the 50 prompts of test: the longest has 30 tokens with its reference, context 16 has room for 17; shots up to 1 fit all of them, more need a longer context"},

@@ -78,6 +78,9 @@ func (s *Score) run(t *pipeline.Task, path string) error {
 	return artifacts.WriteRows(path, rows)
 }
 
+// greedyRow stands for no k.
+const greedyRow = 0
+
 // rows returns the rows of each split and number of shots, in the order in which these first appear.
 func (s *Score) rows(samples []artifacts.SampleRow) ([]artifacts.ScoreRow, error) {
 	if len(samples) == 0 {
@@ -125,9 +128,6 @@ func (s *Score) rows(samples []artifacts.SampleRow) ([]artifacts.ScoreRow, error
 	}
 	return rows, nil
 }
-
-// greedyRow stands for no k.
-const greedyRow = 0
 
 // suits tells whether as many answers were drawn as k asks for, and each has a reward where a metric reads it.
 func (s *Score) suits(groups []*group) error {
