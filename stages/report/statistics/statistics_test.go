@@ -183,9 +183,10 @@ func TestCoverage(t *testing.T) {
 				held++
 			}
 		}
-		if share := float64(held) / float64(c.experiments); share < c.low || share > c.high {
-			t.Errorf("%s over %d units, levels %d, covers %.3f, want %.2f to %.2f", c.method.Name, c.units, c.method.Levels, share, c.low, c.high)
-
+		share := float64(held) / float64(c.experiments)
+		t.Logf("%s over %d units, levels %d, covers %.3f", c.method.Name, c.units, c.method.Levels, share)
+		if share < c.low || share > c.high {
+			t.Errorf("want %.2f to %.2f", c.low, c.high)
 		}
 	}
 }
