@@ -1,12 +1,13 @@
-// Package dataset makes what models are trained and tested on: text from files, or generated tasks with their answers.
+// Package dataset makes what models are trained and tested on: text from files, or tasks with their answers.
 // Which of them is the one attribute or block given: the table in variants lists them.
 //
 // A text's sources are cut into blocks, of which some are held out as validation text; they lie all over each document,
 // so that training and validation text differ in nothing but the choice.
 //
-// A task has examples for training, validation and test, a half and two quarters of their number, and no problem is in
-// two of them. They are determined by the seed and the settings alone: each random choice is a function of the seed,
-// its purpose and the place it is made for (draw.go), so that nothing depends on the order of computing.
+// A task has examples for training, validation and test, and no problem is in two of them. Those that are generated are
+// a half and two quarters of their number, and are determined by the seed and the settings alone: each random choice is a
+// function of the seed, its purpose and the place it is made for (draw.go), so that nothing depends on the order of
+// computing.
 //
 // The default template makes examples such as
 //
@@ -31,17 +32,17 @@ var Kind = &pipeline.Kind{Name: "dataset", Version: 1, Doc: doc, New: func() pip
 	return &Dataset{
 		Split:          &Split{Unit: "block", Size: 4096, Validation: 0.05, Seed: 1},
 		Addition:       &Addition{Digits: []int{1, 2}},
+		Subtraction:    &Subtraction{Digits: []int{1, 2}},
+		Multiplication: &Multiplication{Digits: []int{1, 2}},
+		Modular:        &Modular{Modulus: []int{5, 9}, Terms: []int{2, 4}},
 		Sorting:        &Sorting{Letters: []int{5, 5}},
 		Reversing:      &Reversing{Letters: []int{3, 4}},
 		Copying:        &Copying{Letters: []int{4, 6}, Gap: []int{2, 8}},
 		Assignments:    &Assignments{Hops: []int{2, 4}},
 		Brackets:       &Brackets{Length: []int{6, 10}},
-		Subtraction:    &Subtraction{Digits: []int{1, 2}},
-		Multiplication: &Multiplication{Digits: []int{1, 2}},
-		Modular:        &Modular{Modulus: []int{5, 9}, Terms: []int{2, 4}},
+		Passages:       &Passages{Bytes: 56},
 		Cloze:          &Cloze{Bytes: 56, Choices: 3},
 		Records:        &Records{Prompt: "{prompt}", Response: "{response}"},
-		Passages:       &Passages{Bytes: 56},
 		Template:       defaultTemplate(),
 	}
 }}
@@ -82,9 +83,9 @@ func (d *Dataset) Outputs() []pipeline.Output {
 		}
 	}
 	outputs := []pipeline.Output{
-		{Name: "train", Type: "examples", Doc: "of a task: a half of the examples"},
-		{Name: "validation", Type: "examples", Doc: "of a task: a quarter, to choose settings on"},
-		{Name: "test", Type: "examples", Doc: "of a task: a quarter, to report on"},
+		{Name: "train", Type: "examples", Doc: "of a task: the examples to train on, a half unless its files say otherwise"},
+		{Name: "validation", Type: "examples", Doc: "of a task: those to choose settings on, a quarter likewise"},
+		{Name: "test", Type: "examples", Doc: "of a task: those to report on, a quarter likewise"},
 	}
 	if d.Passages != nil {
 		outputs = append(outputs, pipeline.Output{Name: "probe", Type: "passages", Doc: "of passages: those of all three splits, with their classes and without a template"})

@@ -213,7 +213,7 @@ func (d *Dataset) readRecords(path string, log io.Writer) ([]asked, error) {
 	return all, nil
 }
 
-// problemOf makes the problem of a record. The error completes a sentence that starts with the record's place.
+// problemOf makes the problem of a record, without white space around its texts. The error completes a sentence that starts with the record's place.
 func (d *Dataset) problemOf(r row) (p problem, err error) {
 	fill := func(name, text string) string {
 		blank := true
@@ -225,12 +225,12 @@ func (d *Dataset) problemOf(r row) (p problem, err error) {
 		if blank && err == nil {
 			err = fmt.Errorf("has an empty %s: every column of %q is blank", name, text)
 		}
-		return filled
+		return strings.TrimSpace(filled)
 	}
 	p.prompt = fill("prompt", d.Records.Prompt)
 	p.response = fill("response", d.Records.Response)
 	if d.Records.Answer != "" {
-		p.answer = strings.TrimSpace(fill("answer", d.Records.Answer))
+		p.answer = fill("answer", d.Records.Answer)
 	}
 	if err != nil {
 		return p, err

@@ -58,7 +58,7 @@ func read(t *testing.T, run *pipelinetest.Result, addr string) map[string][]arti
 
 func TestRecords(t *testing.T) {
 	twice := append(numbered(0, 40), numbered(0, 8)...) // the same again, and otherwise
-	twice = append(twice, "what is 7", "or maybe\n#### 70", " what  is 7", "let me see\n#### 7")
+	twice = append(twice, "what is 7", "or maybe\n#### 70", " what  is 7", "let me see\n#### 7\n\n")
 	run := pipelinetest.Run(t, kinds, 2, `
 dataset "all" {
   records {
