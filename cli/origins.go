@@ -206,7 +206,7 @@ func (o *origins) write(w *written, folder string, of map[store.Digest][]pipelin
 		}
 		w.wrote(name, sha256.Sum256(text))
 	}
-	name := filepath.Join(folder, "lineage.parquet")
+	name := filepath.Join(folder, "lineage", "artifacts.parquet")
 	return replace(filepath.Join(w.root, name), func(part string) error {
 		if err := table.Write(part, artifacts.Zstd); err != nil {
 			return err

@@ -123,7 +123,7 @@ func TestTwins(t *testing.T) {
 	if n := strings.Count(twins, "\npart.a\nkey "); n != 1 {
 		t.Errorf("part.a is told of %d times:\n%s", n, twins)
 	}
-	table, err := artifacts.ReadTable(filepath.Join(dir, "lineage.parquet"))
+	table, err := artifacts.ReadTable(filepath.Join(dir, "lineage", "artifacts.parquet"))
 	if err != nil {
 		t.Fatal(err)
 	}

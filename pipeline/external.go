@@ -42,8 +42,21 @@ var moduleFunction = function.New(&function.Spec{
 	},
 })
 
+var hubFunction = function.New(&function.Spec{
+	Description: "A file of a repository on the Hugging Face hub, owner/model@COMMIT or datasets/owner/name@COMMIT, by its path there; of a pattern, where * and ? stop at slashes, ** does not and {a,b} is either, a folder with all files that match. The commit has all its 40 digits. What a stage reads is fetched when it runs, from HF_ENDPOINT if that is set, with the token in HF_TOKEN, and checked against the commit.",
+	Params:      []function.Parameter{{Name: "repository", Type: cty.String}, {Name: "path", Type: cty.String}},
+	Type:        function.StaticReturnType(fileType),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		repository, path := args[0].AsString(), args[1].AsString()
+		if err := source.CheckHub(repository, path); err != nil {
+			return cty.UnknownVal(fileType), err
+		}
+		return cty.CapsuleVal(fileType, &File{"hf", repository + " " + path}), nil
+	},
+})
+
 // identify finds what makes the bytes of x what they are: the digest of a local file's or a toolchain file's content,
-// or what pins the documentation of the toolchain or a module. The error completes a sentence that starts with the field.
+// or what pins the documentation of the toolchain, a module or a repository. The error completes a sentence that starts with the field.
 func (c *Config) identify(x *external) error {
 	x.kind = "file"
 	switch x.file.Source {
@@ -70,8 +83,8 @@ func (c *Config) identify(x *external) error {
 		}
 		x.kind, x.value = "godoc", x.file.Name+" "+version
 		return nil
-	case "gomodule":
-		x.kind, x.value = "gomodule", x.file.Name
+	case "gomodule", "hf":
+		x.kind, x.value = x.file.Source, x.file.Name
 		return nil
 	default:
 		panic("pipeline: unknown source " + x.file.Source)
@@ -113,6 +126,8 @@ func (x *external) fetch(ctx context.Context, to string) error {
 		return writeFile(to, func(w io.Writer) error { return source.WriteGoDoc(ctx, w, x.file.Name) })
 	case "gomodule":
 		return writeFile(to, func(w io.Writer) error { return source.WriteModuleFile(ctx, w, x.file.Name) })
+	case "hf":
+		return source.FetchHub(ctx, to, x.file.Name)
 	}
 	err := writeFile(to, func(w io.Writer) error {
 		f, err := os.Open(x.path)

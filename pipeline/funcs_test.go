@@ -124,6 +124,7 @@ func TestFunctions(t *testing.T) {
 		{`can(gofile("VERSION"))`, `true`},
 		{`can(godoc("std"))`, `true`},
 		{`can(gomodule("golang.org/x/text@v0.3.0", "LICENSE"))`, `true`},
+		{`can(hf("owner/model@0123456789abcdef0123456789abcdef01234567", "*.json"))`, `true`},
 		{`coalesce("a", env("HOME"))`, `"a"`},
 	} {
 		got, problems := evaluate(t, c.expression)
@@ -192,6 +193,7 @@ func TestFunctionErrors(t *testing.T) {
 		{`gomodule("golang.org/x/text@latest", "LICENSE")`, `"latest" is not an exact version`},
 		{`gomodule("golang.org/x/text@v0.3", "LICENSE")`, `"v0.3" is not an exact version`},
 		{`gomodule("golang.org/x/text@v2.0.0", "LICENSE")`, "should be v0 or v1, not v2"},
+		{`hf("owner/model@main", "vocab.json")`, `"owner/model@main" names no commit`},
 		{`gomodule("golang.org/x/text@v0.3.0", "../LICENSE")`, `"../LICENSE" is no path in a module`},
 	} {
 		if got, problems := evaluate(t, c.expression); !strings.Contains(problems, c.want) {

@@ -90,7 +90,8 @@ func (r Ref) IsZero() bool { return r.Node == nil }
 func (r Ref) String() string { return r.Node.Addr + "." + r.Output }
 
 // File is a field that reads bytes from outside the graph, through a source: a local file ("file"), a file of the Go
-// toolchain ("gofile"), the documentation of its packages ("godoc"), a file of a Go module ("gomodule").
+// toolchain ("gofile"), the documentation of its packages ("godoc"), a file of a Go module ("gomodule"), a file of the
+// Hugging Face hub or a folder of those that a pattern names ("hf").
 type File struct{ Source, Name string }
 
 // Row is an artifact together with the sweep point of the node that made it. A field of this type is the only way
@@ -198,7 +199,7 @@ type Input struct {
 // Input returns the staged artifact of a field.
 func (t *Task) Input(r Ref) Input { return t.inputs[r] }
 
-// File returns the path of a staged, read-only copy of bytes from outside the graph.
+// File returns the path of a staged, read-only copy of bytes from outside the graph: a file, or a folder of several.
 func (t *Task) File(f File) string { return t.files[f] }
 
 // Output returns the path at which to write an output: a file, or a folder for an artifact of several.

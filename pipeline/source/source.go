@@ -1,5 +1,5 @@
 // Package source reads bytes from outside the graph that are not plain local files: files of the Go toolchain, the
-// documentation in its sources, and files of Go modules. Only the last may use the network, through the go command.
+// documentation in its sources, files of Go modules, and files of the Hugging Face hub. The last two may use the network.
 package source
 
 import (
