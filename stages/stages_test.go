@@ -30,7 +30,7 @@ func TestDefaults(t *testing.T) {
 			`sample.shots=[0] sample.greedy=true sample.temperature=1 sample.top_p=1 sample.repetition_penalty=1 score.metrics=["accuracy" "response_loss"]`,
 		"report": `title="Report" compare.better="by_name" compare.chosen_on="validation" ` +
 			`interval.method="t" interval.levels=["seed"] interval.confidence=0.95 interval.resamples=2000 interval.seed=1 claim.contrast="ends" claim.unit="seed" ` +
-			`claim.base.better="by_name" claim.after.better="by_name" claim.criterion.better="by_name" figure.scale="auto" samples.limit=2`,
+			`claim.base.better="by_name" claim.after.better="by_name" claim.criterion.better="by_name" figure.kind="line" figure.scale="auto" samples.limit=2`,
 	}
 	for _, k := range Kinds() {
 		got := strings.Join(defaults("", reflect.ValueOf(k.New())), " ")

@@ -17,7 +17,7 @@ import (
 )
 
 // Colours of a drawing are roles, which the page's style sheet fills in for light, dark and print. gonum knows colours
-// only by value: these values stand for the roles until svg replaces them.
+// only by value: these values stand for the roles until inline replaces them.
 var (
 	ink   = color.RGBA{1, 1, 1, 255} // axes and text
 	faint = color.RGBA{1, 1, 2, 255} // grid
@@ -183,7 +183,7 @@ func (d curves) band(c draw.Canvas, l curve, at func(x, y float64) vg.Point) {
 
 // whiskers draws a point's intervals. One that goes on beyond the panel has no cap there.
 func (d curves) whiskers(c draw.Canvas, q point, style draw.LineStyle, at func(x, y float64) vg.Point) {
-	const cap = 2
+	const tip = 2
 	if b := q.yBar; b.known() {
 		low, high := at(q.x, max(b.low, d.low)), at(q.x, min(b.high, d.high))
 		c.StrokeLine2(style, low.X, low.Y, high.X, high.Y)
@@ -192,7 +192,7 @@ func (d curves) whiskers(c draw.Canvas, q point, style draw.LineStyle, at func(x
 			inside bool
 		}{{low, b.low >= d.low}, {high, b.high <= d.high}} {
 			if end.inside {
-				c.StrokeLine2(style, end.p.X-cap, end.p.Y, end.p.X+cap, end.p.Y)
+				c.StrokeLine2(style, end.p.X-tip, end.p.Y, end.p.X+tip, end.p.Y)
 			}
 		}
 	}

@@ -84,6 +84,9 @@ func (f Figure) Check() error {
 			errs = append(errs, pipeline.Errorf(a.name, "must name a column: a figure of kind %s needs it", f.Kind))
 		}
 	}
+	if f.Kind == "heat" && (f.X == f.Y || f.X == f.Facet || f.Y == f.Facet) {
+		errs = append(errs, pipeline.Errorf("x", "x, y and facet of a heat map must be columns of their own"))
+	}
 	return errors.Join(errs...)
 }
 

@@ -37,9 +37,6 @@ func (f Figure) heat(v *figureView, t *frame, m material) error {
 	if err := errors.Join(t.need("x", f.X), t.need("value", f.Value), t.need("over", f.Over...)); err != nil {
 		return err
 	}
-	if f.X == f.Y || f.X == f.Facet || f.Y == f.Facet {
-		return errors.New("x, y and facet of a heat map must be three columns")
-	}
 	by := append(f.by(), f.Y, f.X)
 	cells, err := t.means(query{metric: f.Value, by: by, over: f.Over, unit: m.unit(), where: f.Where})
 	if err != nil {
