@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"anneal/pipeline/pipelinetest"
 	"anneal/stages/report/statistics"
 )
 
@@ -137,5 +138,38 @@ func TestMethod(t *testing.T) {
 		if got := v.method(); got.Levels != c.want || got.Name != statistics.T || got.Confidence != 0.95 || got.Resamples != 2000 || got.Seed != 1 {
 			t.Errorf("%v: %+v", c.levels, got)
 		}
+	}
+}
+
+// The blocks as a file has them: what is wrong names its field, and the standard interval written out changes nothing.
+func TestIntervalBlock(t *testing.T) {
+	with := func(blocks string) string {
+		return strings.Replace(whole, "claim \"C\" {", blocks+"\nclaim \"C\" {", 1)
+	}
+	for _, c := range []struct{ block, load, run string }{
+		{"interval {\nmethod = \"z\"\n}", `must be "t"`, ""},
+		{"interval {\nmethod = \"hierarchical_bootstrap\"\nresamples = 5\n}", "resamples must be at least 100, is 5", ""},
+		{"interval {\nmethod = \"hierarchical_bootstrap\"\n}", "", "interval.method: hierarchical_bootstrap takes at least 5 values of seed, here are 2: use t"},
+		{"interval {\nlevels = [\"seed\", \"finetune_seed\"]\n}", "", "interval.levels: no table has a coordinate finetune_seed"},
+		{"beside \"lost\" {\ncolumns = [\"gap\"]\n}", `no table or comparison "lost"`, ""},
+		{"beside \"loss\" {\ncolumns = []\n}", "must name at least one column", ""},
+		{"beside \"loss\" {\ncolumns = [\"gap\"]\n}", "", "beside.loss: no other table has all of its coordinates: seed and weight_decay"},
+	} {
+		if c.load != "" {
+			if _, err := pipelinetest.Load(t, kinds, with(c.block), nil); err == nil || !strings.Contains(err.Error(), c.load) {
+				t.Errorf("%s\nerror %v, want %q", c.block, err, c.load)
+			}
+			continue
+		}
+		if err := pipelinetest.Run(t, kinds, 2, with(c.block), nil).Err("report.r"); err == nil || !strings.Contains(err.Error(), c.run) {
+			t.Errorf("%s\nerror %v, want %q", c.block, err, c.run)
+		}
+	}
+	plain := pipelinetest.Run(t, kinds, 2, whole, nil).Blob("report.r", "report")
+	if written := pipelinetest.Run(t, kinds, 2, with("interval {\nlevels = [\"seed\"]\nconfidence = 0.95\n}"), nil).Blob("report.r", "report"); written != plain {
+		t.Error("the standard interval, written out, makes another page")
+	}
+	if narrow := pipelinetest.Run(t, kinds, 2, with("interval {\nconfidence = 0.5\n}"), nil).Blob("report.r", "report"); narrow == plain {
+		t.Error("another confidence makes the same page")
 	}
 }

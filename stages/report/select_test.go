@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -165,5 +166,39 @@ func TestMissing(t *testing.T) {
 		"some: no row has finetune seed 2, seed 1, weight decay 0\nsome: no row has finetune seed 2, seed 2, weight decay 0.1"
 	if got != want {
 		t.Errorf("missing:\n%s\nwant\n%s", got, want)
+	}
+}
+
+// Rows for other metrics are no rows: a table of scores has some for each k, which the metrics without a k leave empty.
+func TestRowsWithoutTheMetric(t *testing.T) {
+	type row struct {
+		K        *int64   `parquet:"k"`
+		Accuracy *float64 `parquet:"accuracy"`
+		Pass     *float64 `parquet:"pass_at_k"`
+	}
+	f, err := join("scores", []part{partOf(t, nil, []row{{Accuracy: new(0.5)}, {K: new(int64(1)), Pass: new(0.6)}, {K: new(int64(4)), Pass: new(0.8)}})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		q    query
+		want []float64
+	}{
+		{query{metric: "accuracy"}, []float64{0.5}},
+		{query{metric: "pass_at_k", by: []string{"k"}}, []float64{0.6, 0.8}},
+		{query{metric: "pass_at_k", along: "k"}, []float64{0.6, 0.8}},
+		{query{metric: "pass_at_k", where: []Where{{"k", []string{"4"}}}}, []float64{0.8}},
+	} {
+		cells, err := f.means(c.q)
+		var got []float64
+		for _, cell := range cells {
+			got = append(got, cell.mean)
+		}
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %v, %v, want %v", c.q, got, err, c.want)
+		}
+	}
+	if _, err := f.means(query{metric: "pass_at_k"}); err == nil || !strings.Contains(err.Error(), "they differ in k") {
+		t.Errorf("each k at once: %v", err)
 	}
 }
