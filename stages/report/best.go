@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"anneal/pipeline"
+	"anneal/stages/report/statistics"
 )
 
 // choice is the best place by one criterion: of the mean over lines, at places that all of them measured.
@@ -18,8 +19,10 @@ type choice struct {
 }
 
 // best answers a claim that criteria disagree on the best place of the axis: the first criterion against each other one.
-// The places that may be best by a criterion are the fewest that are best in a share (1+confidence)/2 of draws together.
-// Two criteria disagree where they have none of these in common, and agree where they have one, the same.
+// A place may be the best by a criterion unless some other beats it in a share 1 − (1−confidence)/2/(places−1) of draws, so
+// that no more than (1−confidence)/2 of studies leave out the best place (as multiple comparisons with the best do: Hsu,
+// "Constrained simultaneous confidence intervals for multiple comparisons with the best", Annals of Statistics 1984).
+// Two criteria disagree where no place may be the best by both, and agree where one alone may be, by both.
 func (c Claim) best(frames frames, v Interval) (*answer, error) {
 	a := &answer{}
 	starts := []int{0}
@@ -32,7 +35,6 @@ func (c Claim) best(frames frames, v Interval) (*answer, error) {
 		starts = append(starts, len(a.Lines))
 	}
 	a.align()
-	level := (1 + v.Confidence) / 2
 	names := c.criteriaNames(a.Lines, starts)
 	var whole []choice
 	for i, k := range c.Criteria {
@@ -45,11 +47,11 @@ func (c Claim) best(frames frames, v Interval) (*answer, error) {
 				continue
 			}
 			one := []choice{newChoice([]line{*l}, lower)}
-			r, err := c.repeats(v, spans(one))
+			d, err := c.choose(v, one)
 			if err != nil {
 				return nil, err
 			}
-			l.Reading = "best: " + candidates(one, v.method().Draws(r.units), level)[0].String()
+			l.Reading = "best: " + candidates(one, d.draws, d.beaten)[0].String()
 		}
 		lines = slices.DeleteFunc(slices.Clone(lines), func(l line) bool { return !l.ranked() })
 		whole = append(whole, newChoice(lines, lower))
@@ -64,13 +66,13 @@ func (c Claim) best(frames frames, v Interval) (*answer, error) {
 			if !ok || both == nil {
 				continue
 			}
-			r, err := c.repeats(v, spans(both))
+			d, err := c.choose(v, both)
 			if err != nil {
 				return nil, err
 			}
-			verdict := disagree(both, v.method().Draws(r.units), level)
+			verdict := disagree(both, d.draws, d.beaten)
 			a.count(verdict)
-			if len(r.units) > 1 {
+			if len(d.units) > 1 {
 				l.Reading = fmt.Sprintf("%s: another than by %s; %s", verdict, names[0], l.Reading)
 			}
 		}
@@ -83,31 +85,55 @@ func (c Claim) best(frames frames, v Interval) (*answer, error) {
 		a.Sentence = "No two criteria can be compared."
 		return a, nil
 	}
-	r, err := c.repeats(v, spans(whole))
+	d, err := c.choose(v, whole)
 	if err != nil {
 		return nil, err
 	}
-	draws := v.method().Draws(r.units)
-	a.Verdict = disagree(whole, draws, level)
+	a.Verdict = disagree(whole, d.draws, d.beaten)
 	var parts []string
-	for i, s := range candidates(whole, draws, level) {
+	for i, s := range candidates(whole, d.draws, d.beaten) {
 		part := fmt.Sprintf("by %s %s", names[i], s)
 		if n := len(whole[i].lines); n > 1 {
 			part += fmt.Sprintf(" on average over %d cases", n)
 		}
 		parts = append(parts, part)
 	}
-	a.Sentence = fmt.Sprintf("Best %s: %s.", spaced(c.Along), strings.Join(parts, "; "))
-	if len(draws) > 0 {
-		a.Sentence = a.Sentence[:len(a.Sentence)-1] + fmt.Sprintf(" (share of resamples, %s).", counted(len(r.units), spaced(c.Unit)))
+	a.Sentence = "Best " + spaced(c.Along)
+	if len(d.units) > 1 {
+		a.Sentence += fmt.Sprintf(", with its share of resamples of %s", counted(len(d.units), spaced(c.Unit)))
 	}
-	a.Sentence += a.tally()
-	a.Why = fmt.Sprintf("Places that may be best are the fewest that are it in %s of resamples together; the claim is that %s shares none with the rest.", percent(level), names[0])
+	a.Sentence += ": " + strings.Join(parts, "; ") + "." + a.tally()
+	a.Why = fmt.Sprintf("Places are named that no other beats in a share of %.5g of resamples; the claim is that %s shares none with the rest.", d.beaten, names[0])
 	if a.Verdict == underpowered {
-		a.explain(v, r, func(draws [][]float64) bool { return disagree(whole, draws, tight(level)) != underpowered })
+		a.explain(d.method, d.repeated, func(draws [][]float64) bool { return disagree(whole, draws, tight(d.beaten)) != underpowered })
 	}
-	a.leave(r.lost)
+	a.leave(d.lost)
+	var without []string
+	for j, x := range a.Axis {
+		if !slices.Contains(whole[0].places, j) {
+			without = append(without, plain(x))
+		}
+	}
+	if len(without) > 0 {
+		a.Why += fmt.Sprintf(" Left out, as not every case has it: %s %s.", spaced(c.Along), list(without))
+	}
 	return a, nil
+}
+
+// decision is what choices among equal places are drawn from, and how.
+type decision struct {
+	repeated
+	method statistics.Method
+	draws  [][]float64
+	beaten float64 // a place is out if another is better in this share of draws
+}
+
+// choose draws the means that choices are made by.
+func (c Claim) choose(v Interval, all []choice) (decision, error) {
+	r, err := c.repeats(v, spans(all))
+	beaten := 1 - (1-v.Confidence)/2/float64(len(all[0].places)-1)
+	m := v.drawnFor(beaten)
+	return decision{r, m, m.Draws(r.units), beaten}, err
 }
 
 // newChoice is the best place by the mean of lines.
@@ -173,28 +199,34 @@ func (s contenders) String() string {
 		}
 		parts = append(parts, part)
 	}
-	if len(s) > 0 && math.IsNaN(s[0].share) {
+	if math.IsNaN(s[0].share) {
 		return strings.Join(parts, " = ")
+	}
+	const most = 4
+	if n := len(parts); n > most {
+		parts = append(parts[:most-1], fmt.Sprintf("%d more", n-most+1))
 	}
 	return strings.Join(parts, " or ")
 }
 
-// candidates lists for each choice the fewest places that are best in a share level of draws together. Without draws
-// they are the places with the best mean.
-func candidates(all []choice, draws [][]float64, level float64) []contenders {
+// candidates lists for each choice the places that no other beats in a share beaten of draws, the likeliest best first.
+// Without draws they are the places with the best mean.
+func candidates(all []choice, draws [][]float64, beaten float64) []contenders {
 	seen := draws
 	if len(draws) == 0 {
 		seen = [][]float64{means(spans(all))}
 	}
+	n := len(all[0].places)
+	one := 1 / float64(len(seen))
+	worth := make([]float64, n)
 	var sets []contenders
 	from := 0
 	for _, k := range all {
-		n := len(k.places)
-		ranked := make(contenders, n)
-		for i, j := range k.places {
-			ranked[i].place = k.lines[0].cells[j].x
+		best := make([]float64, n)    // share of draws in which each place is the best, that of equals parted
+		beats := make([][]float64, n) // in which one beats another
+		for i := range beats {
+			beats[i] = make([]float64, n)
 		}
-		worth := make([]float64, n)
 		for _, means := range seen {
 			clear(worth)
 			for l := range k.lines {
@@ -202,42 +234,45 @@ func candidates(all []choice, draws [][]float64, level float64) []contenders {
 					worth[i] += merit(means[from+l*n+i], k.lower)
 				}
 			}
-			top, equals := slices.Max(worth), 0
-			for _, w := range worth {
+			top, equals := slices.Max(worth), 0.0
+			for i, w := range worth {
 				if w == top {
 					equals++
+				}
+				for j, other := range worth {
+					if w > other {
+						beats[i][j] += one
+					}
 				}
 			}
 			for i, w := range worth {
 				if w == top {
-					ranked[i].share += 1 / float64(equals) / float64(len(seen))
+					best[i] += one / equals
 				}
 			}
 		}
 		from += n * len(k.lines)
-		slices.SortStableFunc(ranked, func(a, b candidate) int { return cmp.Compare(b.share, a.share) })
-		sum, few := 0.0, 0
-		for few < n && sum < level-1e-9 { // shares of equals do not sum exactly
-			sum += ranked[few].share
-			few++
-		}
-		ranked = ranked[:few]
-		if len(draws) == 0 {
-			for i := range ranked {
-				ranked[i].share = math.NaN()
+		var set contenders
+		for i, j := range k.places {
+			out := slices.ContainsFunc(beats, func(b []float64) bool { return b[i] >= beaten })
+			if place := (candidate{k.lines[0].cells[j].x, best[i]}); !out && len(draws) > 0 {
+				set = append(set, place)
+			} else if len(draws) == 0 && best[i] > 0 {
+				set = append(set, candidate{place.place, math.NaN()})
 			}
 		}
-		sets = append(sets, ranked)
+		slices.SortStableFunc(set, func(a, b candidate) int { return cmp.Compare(b.share, a.share) })
+		sets = append(sets, set)
 	}
 	return sets
 }
 
 // disagree is the verdict on the first choice being another than each of the rest.
-func disagree(all []choice, draws [][]float64, level float64) string {
+func disagree(all []choice, draws [][]float64, beaten float64) string {
 	if len(draws) == 0 {
 		return underpowered
 	}
-	sets := candidates(all, draws, level)
+	sets := candidates(all, draws, beaten)
 	first, verdict := sets[0], holds
 	for _, set := range sets[1:] {
 		switch {

@@ -84,8 +84,8 @@ func TestClaims(t *testing.T) {
 		{"reversals of noise", ranks, three, decays, valley(1), underpowered, "in the means", "0.98333 or more, 1 − 0.05/3. "},
 		{"reversals in one seed", ranks, []int64{1}, decays, clear, underpowered, "2 are reversed in the means, worse by loss and better by accuracy: 1 over 0 and 1 over 0.1.", "one seed"},
 		{"orders that agree", ranks, three, five, agreed, doesNotHold, "Kendall's tau-b of both orders is 1.00 (95 % interval 1.00 to 1.00).", ""},
-		{"bests that differ", best, three, decays, clear, holds, "Best weight decay: by loss 0.1 (", "shares none with the rest"},
-		{"bests that agree", best, three, decays, agreed, doesNotHold, "Best weight decay: by loss 0 (over 0.999); by accuracy 0 (over 0.999) (share of resamples, 3 seeds).", ""},
+		{"bests that differ", best, three, decays, clear, holds, "Best weight decay, with its share of resamples of 3 seeds: by loss 0.1 (", "shares none with the rest"},
+		{"bests that agree", best, three, decays, agreed, doesNotHold, "by loss 0 (over 0.999); by accuracy 0 (over 0.999).", ""},
 		{"bests of noise", best, three, decays, valley(1), underpowered, " or ", ""},
 		{"bests in one seed", best, []int64{1}, decays, clear, underpowered, "Best weight decay: by loss 0.1; by accuracy 1.", "one seed"},
 	} {

@@ -74,12 +74,11 @@ func (c Claim) reversals(frames frames, v Interval) (*answer, error) {
 	}
 	doubt := 1 - v.Confidence
 	level := 1 - doubt/float64(pairs)
-	fine := v // with enough draws to see shares as large as this
-	fine.Resamples = max(v.Resamples, int(math.Ceil(4/(1-level))))
+	fine := v.drawnFor(level)
 	var all []reversal
 	var orders []effect
 	for _, k := range cases {
-		found, err := c.pairs(k, fine, baseLower, afterLower)
+		found, err := c.pairs(k, v, fine, baseLower, afterLower)
 		if err != nil {
 			return nil, err
 		}
@@ -147,7 +146,7 @@ func (c Claim) reversals(frames frames, v Interval) (*answer, error) {
 }
 
 // pairs looks at every pair of places of a case, each in the order of the two that more draws show. The surest come first.
-func (c Claim) pairs(k ranking, v Interval, baseLower, afterLower bool) ([]reversal, error) {
+func (c Claim) pairs(k ranking, v Interval, m statistics.Method, baseLower, afterLower bool) ([]reversal, error) {
 	var all []reversal
 	for j, to := range k.places {
 		for _, from := range k.places[:j] {
@@ -166,7 +165,7 @@ func (c Claim) pairs(k ranking, v Interval, baseLower, afterLower bool) ([]rever
 			other, means := reversed(0, 1), means(spans)
 			turn := other(means)
 			if len(r.units) > 1 {
-				draws := v.method().Draws(r.units)
+				draws := m.Draws(r.units)
 				means = statistics.Means(r.units)
 				r.share = share(draws, r.is)
 				back := share(draws, other)

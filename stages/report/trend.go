@@ -74,7 +74,7 @@ func (c Claim) trend(frames frames, v Interval) (*answer, error) {
 	c.conclude(a, change)
 	if a.Verdict == underpowered {
 		p := tight((1 + v.Confidence) / 2)
-		a.explain(v, r, func(draws [][]float64) bool {
+		a.explain(v.method(), r, func(draws [][]float64) bool {
 			up := share(draws, func(means []float64) bool { return c.expected(whole.of(means)) > c.Smallest })
 			return up >= p || up <= 1-p
 		})

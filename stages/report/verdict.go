@@ -129,6 +129,13 @@ func share(draws [][]float64, is func(means []float64) bool) float64 {
 	return float64(n) / float64(len(draws))
 }
 
+// drawnFor is the interval's method, with enough draws to see shares as large as this.
+func (v Interval) drawnFor(share float64) statistics.Method {
+	m := v.method()
+	m.Resamples = max(m.Resamples, int(math.Ceil(4/(1-share))))
+	return m
+}
+
 // count takes up the verdict of one case.
 func (a *answer) count(verdict string) {
 	a.Cases++
@@ -166,7 +173,7 @@ func (a *answer) open(c Claim) bool {
 
 // explain states why a claim is underpowered, and how many more units would help: enough of those named decide, if
 // effect and spread are as these show them.
-func (a *answer) explain(v Interval, r repeated, decided func(draws [][]float64) bool) {
+func (a *answer) explain(m statistics.Method, r repeated, decided func(draws [][]float64) bool) {
 	noun := spaced(a.Unit)
 	all := a.units()
 	switch {
@@ -182,7 +189,7 @@ func (a *answer) explain(v Interval, r repeated, decided func(draws [][]float64)
 		a.Why = fmt.Sprintf("Of %d %s, %d have every value that this takes: too few for an interval.", len(all), plural(noun), len(r.units))
 		return
 	}
-	more, ok := v.method().More(r.units, decided, most)
+	more, ok := m.More(r.units, decided, most)
 	if !ok {
 		a.Why += fmt.Sprintf(" More than %d more %s would be needed: the effect, if any, is too small at this scale.", most, plural(noun))
 	} else {
