@@ -41,7 +41,9 @@ func (f Figure) scatter(v *figureView, t *frame, m material) error {
 					}
 				}
 				cells := append(tell(p.cell.group), p.label, fixed(p.x, xDigits)+p.xBar.words(xDigits), fixed(p.y, yDigits)+p.yBar.words(yDigits), strings.Join(overtaken, ", "))
-				p.id = v.spot(cells, slices.Concat(xt.sources(f.X, p.from.rows, xDigits, m.origins), t.sources(f.Y, p.cell.rows, yDigits, m.origins))).ID
+				across, up := xt.sources(f.X, p.from.rows, xDigits, m.origins), t.sources(f.Y, p.cell.rows, yDigits, m.origins)
+				across[0].Label, up[0].Label = xt.words(f.X)+": "+across[0].Label, t.words(f.Y)+": "+up[0].Label
+				p.id = v.spot(cells, slices.Concat(across, up)).ID
 				p.said = fmt.Sprintf("%s: %s %s; %s %s", f.place(append(slices.Clone(p.cell.group), p.cell.x), f.Along),
 					xt.words(f.X), m.told(p.x, p.xBar, len(p.from.units), xDigits), t.words(f.Y), m.told(p.y, p.yBar, len(p.cell.units), yDigits))
 			}
