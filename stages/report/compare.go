@@ -41,6 +41,21 @@ func (c Compare) Check() error {
 	if len(c.On) == 0 {
 		errs = append(errs, pipeline.Errorf("on", "must name at least one coordinate"))
 	}
+	columns := slices.Concat(c.On, c.BestOver)
+	for i, n := range columns {
+		field := "on"
+		if i >= len(c.On) {
+			field = "best_over"
+		}
+		switch {
+		case slices.Contains(columns[:i], n):
+			errs = append(errs, pipeline.Errorf(field, "%s is named twice, in on or best_over", n))
+		case slices.Contains(append(compared, "setting"), n):
+			errs = append(errs, pipeline.Errorf(field, "%s is a column of every comparison: give the axis another name", n))
+		case field == "best_over" && isSeed(n):
+			errs = append(errs, pipeline.Errorf(field, "%s is a seed: seeds are averaged over, not chosen among", n))
+		}
+	}
 	if c.ChosenOn == "test" {
 		errs = append(errs, pipeline.Errorf("chosen_on", "must not be test: a score at the best of several settings is fair only where they are chosen on other examples"))
 	}
@@ -51,6 +66,9 @@ func (c Compare) Check() error {
 func lowerBetter(better, metric string) bool {
 	return better == "lower" || better == "by_name" && (strings.HasSuffix(metric, "loss") || strings.HasSuffix(metric, "perplexity"))
 }
+
+// compared are the columns that a comparison computes.
+var compared = []string{"before", "after", "gain", "before_se", "after_se", "gain_se"}
 
 // atBest is the setting of a comparison's rows at the best of BestOver.
 const atBest = "best"
@@ -91,7 +109,7 @@ func (c Compare) frame(before, after *frame) (*frame, error) {
 	for _, n := range c.BestOver {
 		add(n, after.column(n).kind, false)
 	}
-	for _, n := range []string{"before", "after", "gain", "before_se", "after_se", "gain_se"} {
+	for _, n := range compared {
 		add(n, artifacts.Float64, false)
 	}
 	row := func(setting string, is cell) {
@@ -107,7 +125,7 @@ func (c Compare) frame(before, after *frame) (*frame, error) {
 		if setting != "" {
 			values = append(append(values, setting), is.group[len(c.On):]...)
 		}
-		b, a := quantity{before, c.Metric, was}.error(), quantity{after, c.Metric, is}.error()
+		b, a := quantity{before, c.Metric, was}.se(was.rows), quantity{after, c.Metric, is}.se(is.rows)
 		gain := is.mean - was.mean
 		if lowerBetter(c.Better, c.Metric) {
 			gain = -gain
@@ -182,17 +200,6 @@ func (c Compare) choose(after *frame, alike []string, where []Where) (map[string
 		chosen[key] = lead.group[len(alike):]
 	}
 	return chosen, nil
-}
-
-// error is the standard error of the mean over examples, NaN where it is unknown.
-func (q quantity) error() float64 {
-	if len(q.cell.rows) == 0 {
-		return math.NaN()
-	}
-	if se := q.measurement(q.cell.rows).SE; se > 0 {
-		return se
-	}
-	return math.NaN()
 }
 
 // find returns the cell of a group, one without a mean where there is none.

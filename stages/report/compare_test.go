@@ -209,9 +209,48 @@ func TestCompareRefuses(t *testing.T) {
 			t.Errorf("error %v, want %q", err, c.want)
 		}
 	}
+	for _, c := range []struct {
+		change func(*Compare)
+		want   string
+	}{
+		{func(c *Compare) { c.On = nil }, "on: must name at least one"},
+		{func(c *Compare) { c.BestOver = []string{"seed"} }, "best_over: seed is named twice"},
+		{func(c *Compare) { c.BestOver = []string{"finetune_seed"} }, "best_over: finetune_seed is a seed"},
+		{func(c *Compare) { c.On = []string{"seed", "setting"} }, "on: setting is a column of every comparison"},
+		{func(c *Compare) { c.ChosenOn = "test" }, "chosen_on: must not be test"},
+	} {
+		bad := gain
+		c.change(&bad)
+		if err := bad.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want %q", err, c.want)
+		}
+	}
 	only := gain // a condition that concerns one table only
 	only.Where = []Where{{"learning_rate", []string{"0.001"}}}
 	if f, err := only.frame(before, after); err != nil || f.lines("gain") != "0.6\n" {
 		t.Errorf("%v, %v", f, err)
+	}
+}
+
+// An error of 0, of a base that gets nothing right, is known; one that is not there is not.
+func TestErrorsOverExamples(t *testing.T) {
+	at := func(se *float64) *frame {
+		return joined(t, "scores", partOf(t, based(1), []scored{{Split: "test", Accuracy: new(0.5), AccuracySE: se}}))
+	}
+	for _, c := range []struct {
+		before, after *float64
+		want          string
+	}{
+		{new(0.0), new(0.04), "0 0.04 0.04\n"},
+		{new(0.03), new(0.04), "0.03 0.04 0.05\n"},
+		{nil, new(0.04), "missing 0.04 missing\n"},
+	} {
+		f, err := gain.frame(at(c.before), at(c.after))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.lines("before_se", "after_se", "gain_se"); got != c.want {
+			t.Errorf("%s, want %s", got, c.want)
+		}
 	}
 }

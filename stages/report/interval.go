@@ -2,6 +2,7 @@ package report
 
 import (
 	"errors"
+	"math"
 	"slices"
 
 	"anneal/pipeline"
@@ -33,9 +34,9 @@ func (r *Report) interval() Interval {
 }
 
 const (
-	examples  = "example" // the innermost level
-	fewest    = 5         // units of a bootstrap
-	leastDraw = 100
+	examples                      = "example" // the innermost level
+	fewest                        = 5         // units of a bootstrap
+	leastResamples, mostResamples = 100, 1_000_000
 )
 
 // Check checks all that does not depend on rows.
@@ -65,8 +66,8 @@ func (v Interval) Check() error {
 	if !(v.Confidence > 0 && v.Confidence < 1) {
 		blame("confidence", "must be between 0 and 1, such as 0.95, is %g", v.Confidence)
 	}
-	if v.Resamples < leastDraw {
-		blame("resamples", "must be at least %d, is %d", leastDraw, v.Resamples)
+	if v.Resamples < leastResamples || v.Resamples > mostResamples {
+		blame("resamples", "must be from %d to %d, is %d", leastResamples, mostResamples, v.Resamples)
 	}
 	return errors.Join(errs...)
 }
@@ -197,21 +198,32 @@ func (q quantity) replicates(rows []int, columns []string) []statistics.Measurem
 	return all
 }
 
-// measurement is the mean of rows. Its standard error is unknown where one of theirs is.
+// measurement is the mean of rows.
 func (q quantity) measurement(rows []int) statistics.Measurement {
-	metric, errs := q.table.column(q.metric), q.table.column(q.metric+"_se")
 	var m statistics.Measurement
-	known := errs != nil
 	for _, row := range rows {
-		x, _ := metric.float(row)
+		x, _ := q.table.column(q.metric).float(row)
 		m.Value += x / float64(len(rows))
-		if known {
-			x, known = errs.float(row)
-			m.SE += x / float64(len(rows))
-		}
 	}
-	if !known {
-		m.SE = 0
+	if se := q.se(rows); !math.IsNaN(se) {
+		m.SE = se
 	}
 	return m
+}
+
+// se is the mean of the rows' standard errors over examples, NaN where one is unknown or there are no rows.
+func (q quantity) se(rows []int) float64 {
+	errs := q.table.column(q.metric + "_se")
+	if errs == nil || len(rows) == 0 {
+		return math.NaN()
+	}
+	sum := 0.0
+	for _, row := range rows {
+		x, ok := errs.float(row)
+		if !ok {
+			return math.NaN()
+		}
+		sum += x
+	}
+	return sum / float64(len(rows))
 }

@@ -109,7 +109,7 @@ func TestIntervalRefuses(t *testing.T) {
 		{func(v *Interval) { v.Confidence = 95 }, "confidence: must be between 0 and 1, such as 0.95, is 95"},
 		{func(v *Interval) { v.Confidence = 0 }, "confidence: must be"},
 		{func(v *Interval) { v.Confidence = math.NaN() }, "confidence: must be"},
-		{func(v *Interval) { v.Resamples = 10 }, "resamples: must be at least 100, is 10"},
+		{func(v *Interval) { v.Resamples = 10 }, "resamples: must be from 100 to 1000000, is 10"},
 	} {
 		v := standardInterval()
 		c.change(&v)
@@ -148,7 +148,7 @@ func TestIntervalBlock(t *testing.T) {
 	}
 	for _, c := range []struct{ block, load, run string }{
 		{"interval {\nmethod = \"z\"\n}", `must be "t"`, ""},
-		{"interval {\nmethod = \"hierarchical_bootstrap\"\nresamples = 5\n}", "resamples must be at least 100, is 5", ""},
+		{"interval {\nmethod = \"hierarchical_bootstrap\"\nresamples = 5\n}", "resamples must be from 100 to 1000000, is 5", ""},
 		{"interval {\nmethod = \"hierarchical_bootstrap\"\n}", "", "interval.method: hierarchical_bootstrap takes at least 5 values of seed, here are 2: use t"},
 		{"interval {\nlevels = [\"seed\", \"finetune_seed\"]\n}", "", "interval.levels: no table has a coordinate finetune_seed"},
 		{"beside \"lost\" {\ncolumns = [\"gap\"]\n}", `no table or comparison "lost"`, ""},

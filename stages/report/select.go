@@ -127,8 +127,10 @@ type unit struct {
 
 // means returns one cell for each group and place along the axis, sorted. Each is the mean over units of the means over
 // their rows, so that a unit with more rows weighs no more. Rows may share a cell only where they differ in a seed or in
-// a column of over: whatever else is averaged must be said. Rows without a value do not count: a table may have rows for some metrics
-// only, such as those for each k. A place with no other rows is told by a cell without a mean, if all of its group is named.
+// a column of over: whatever else is averaged must be said.
+//
+// Rows without a value do not count, for a table may have rows of some metrics only, such as those for each k. A place
+// that has no other rows is told, by a cell without a mean, unless a part of its group is missing.
 func (f *frame) means(q query) ([]cell, error) {
 	grouped := slices.Clone(q.by)
 	if q.along != "" {
