@@ -74,6 +74,16 @@ func (c Claim) Check() error {
 		if c.Expected == "" {
 			blame("expected", "must be given: what the metric does along the axis")
 		}
+		if c.Smallest < 0 {
+			blame("smallest", "must be at least 0, is %g: expected says the direction", c.Smallest)
+		}
+	} else {
+		if c.Contrast == "slope" || c.Contrast == "tau" {
+			blame("contrast", "is of a metric that rises or falls: give table or compare, and expected")
+		}
+		if c.Smallest != 0 {
+			blame("smallest", "is of a metric that rises or falls: give table or compare, and expected")
+		}
 	}
 	if ranks && (c.Base == nil || c.After == nil) {
 		blame("", "claim %s needs both a base and an after block", c.Name)

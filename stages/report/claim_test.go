@@ -2,11 +2,14 @@ package report
 
 import (
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"anneal/artifacts"
 	"anneal/pipeline"
+	"anneal/pipeline/pipelinetest"
 	"anneal/stages/report/statistics"
 )
 
@@ -203,6 +206,66 @@ func TestMoreSeedsSuffice(t *testing.T) {
 	}
 	if share := float64(decided) / float64(studies); share < 0.75 || share > 0.88 {
 		t.Errorf("%g of studies of %d seeds come to the verdict", share, a.Seeds)
+	}
+}
+
+// Where all values of the axis are alike after fine-tuning, chance makes reversals, and another best place than before, in
+// no more studies than the confidence admits.
+func TestChanceSeldomDecides(t *testing.T) {
+	ranks := Claim{Along: "weight_decay", Unit: "seed", Base: &Criterion{Table: "w", Metric: "loss", Better: "by_name"}, After: &Criterion{Table: "w", Metric: "accuracy", Better: "by_name"}}
+	best := Claim{Along: "weight_decay", Unit: "seed", Criteria: []Criterion{{Table: "w", Metric: "loss", Better: "by_name"}, {Table: "w", Metric: "accuracy", Better: "by_name"}}}
+	often := standardInterval()
+	often.Confidence, often.Resamples = 0.8, 500
+	random := rand.New(rand.NewPCG(5, 0))
+	reversed, differs, studies := 0, 0, 30
+	for range studies {
+		f := worths(t, []float64{0, 0.1, 0.3, 1, 3}, []int64{1, 2, 3, 4}, func(wd float64, _ int64) worth {
+			return worth{Loss: wd + 0.01*random.NormFloat64(), Accuracy: new(random.NormFloat64())}
+		})
+		for found, c := range map[*int]Claim{&reversed: ranks, &differs: best} {
+			a, err := c.answer(f, often)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a.Verdict == holds {
+				*found++
+			}
+		}
+	}
+	const most = 0.2*30 + 2*2.2 // 1 − confidence and two standard deviations
+	if float64(reversed) > most || float64(differs) > most {
+		t.Errorf("of %d studies %d show reversals by chance, %d another best place", studies, reversed, differs)
+	}
+}
+
+// The verdicts are left as a table.
+func TestClaimsTable(t *testing.T) {
+	r := pipelinetest.Run(t, kinds, 2, whole, nil)
+	rows, err := artifacts.ReadRows[claimed](filepath.Join(r.Path("report.r", "report"), "claims.parquet"))
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	c := rows[0]
+	if c.Name != "C" || c.Says != "it rises" || c.Verdict != underpowered || c.Sentence == "" || c.Cases != 1 || c.Holds != 0 || c.Fails != 0 || c.Unit != "seed" || c.Seeds == nil || *c.Seeds != 2+*c.MoreSeeds {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestClaimsRefused(t *testing.T) {
+	const table = "table \"loss\" {\nfrom = [for p in losing.secret_name : p.losses]\n}\n"
+	const claim = table + "claim \"c\" {\nsays = \"\"\nalong = \"weight_decay\"\n"
+	const trend = claim + "table = \"loss\"\nmetric = \"gap\"\nexpected = \"increasing\"\n"
+	const ranks = claim + "base {\ntable = \"loss\"\nmetric = \"gap\"\n}\nafter {\ntable = \"loss\"\nmetric = \"gap\"\n}\n"
+	for _, c := range []struct{ blocks, want string }{
+		{trend + "contrast = \"median\"\n}", `must be "ends", "slope" or "tau"`},
+		{trend + "smallest = -1\n}", "must be at least 0"},
+		{ranks + "smallest = 1\n}", "is of a metric that rises or falls"},
+		{ranks + "contrast = \"tau\"\n}", "is of a metric that rises or falls"},
+		{"table \"claims\" {\nfrom = [for p in losing.secret_name : p.losses]\n}", "the file with the verdicts"},
+	} {
+		if _, err := pipelinetest.Load(t, kinds, base+"report \"r\" {\n"+c.blocks+"\n}", nil); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s\nerror %v, want %q", c.blocks, err, c.want)
+		}
 	}
 }
 
