@@ -171,8 +171,8 @@ func (a *answer) open(c Claim) bool {
 	return points > 1
 }
 
-// explain states why a claim is underpowered, and how many more units would help: enough of those named decide, if
-// effect and spread are as these show them.
+// explain states why a claim is underpowered, and how many more units it takes until the draws decide, if effect and
+// spread are as these show them.
 func (a *answer) explain(m statistics.Method, r repeated, decided func(draws [][]float64) bool) {
 	noun := spaced(a.Unit)
 	all := a.units()
@@ -191,11 +191,11 @@ func (a *answer) explain(m statistics.Method, r repeated, decided func(draws [][
 	}
 	more, ok := m.More(r.units, decided, most)
 	if !ok {
-		a.Why += fmt.Sprintf(" More than %d more %s would be needed: the effect, if any, is too small at this scale.", most, plural(noun))
+		a.Sentence += fmt.Sprintf(" More than %d more %s would be needed: the effect, if any, is too small at this scale.", most, plural(noun))
 	} else {
 		a.MoreSeeds = max(more, 1)
 		a.Seeds = len(all) + a.MoreSeeds
-		a.Why += fmt.Sprintf(" About %s would settle it, if effect and spread are what they seem.", counted(a.MoreSeeds, "more "+noun))
+		a.Sentence += fmt.Sprintf(" About %s would settle it, if effect and spread are what they seem.", counted(a.MoreSeeds, "more "+noun))
 	}
 }
 
