@@ -52,6 +52,10 @@ func (f *Features) run(ctx context.Context, t *pipeline.Task, m *weights.Model, 
 	if err != nil {
 		return err
 	}
+	field := "tokens"
+	if f.Tokens.IsZero() {
+		field = "examples"
+	}
 	layers := make([]layerFeatures, m.Net.Model().Layers+1)
 	for i := range layers {
 		layers[i].products = mat.NewSymDense(m.Net.Model().Width, nil)
@@ -68,6 +72,9 @@ func (f *Features) run(ctx context.Context, t *pipeline.Task, m *weights.Model, 
 	}
 	var rows []artifacts.FeatureRow
 	for i := range layers {
+		if !finite(mat.Trace(layers[i].products)) {
+			return unfinite(field, "hidden states")
+		}
 		for _, centred := range []bool{false, true} {
 			row := layers[i].describe(centred)
 			row.Layer = int64(i)

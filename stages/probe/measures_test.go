@@ -20,14 +20,14 @@ import (
 
 // built leaves weights whose measures are known, and text for them. Tokens lie in four orthogonal directions, of which the
 // stream "even" has equally many. The one layer writes nothing; of its four units one is always zero and one a millionth of
-// what the others are. All tokens are equally likely.
+// what the others are. All tokens are equally likely. The weights of "huge" are finite, and what they make of text is not.
 type built struct{}
 
 const builtContext = 8
 
 func (*built) Outputs() []pipeline.Output {
 	return []pipeline.Output{
-		{Name: "weights", Type: "weights"}, {Name: "halves", Type: "weights"}, {Name: "wider", Type: "weights"}, {Name: "merged", Type: "weights"},
+		{Name: "weights", Type: "weights"}, {Name: "halves", Type: "weights"}, {Name: "wider", Type: "weights"}, {Name: "merged", Type: "weights"}, {Name: "huge", Type: "weights"},
 		{Name: "even", Type: "tokens"}, {Name: "short", Type: "tokens"}, {Name: "passages", Type: "passages"}, {Name: "none", Type: "passages"},
 	}
 }
@@ -38,7 +38,7 @@ func (*built) Run(_ context.Context, t *pipeline.Task) error {
 		width  int
 		times  float32
 		merges []artifacts.Merge
-	}{{"weights", 8, 1, nil}, {"halves", 8, 0.5, nil}, {"wider", 16, 1, nil}, {"merged", 8, 1, []artifacts.Merge{{Left: 't', Right: 'h'}}}} {
+	}{{"weights", 8, 1, nil}, {"halves", 8, 0.5, nil}, {"wider", 16, 1, nil}, {"merged", 8, 1, []artifacts.Merge{{Left: 't', Right: 'h'}}}, {"huge", 8, 1e25, nil}} {
 		shape := lm.Model{Family: "llama", Layers: 1, Width: m.width, Heads: 2, FF: 4, NormEps: 1e-5, RopeTheta: 10000}
 		net, err := lm.New(shape, 256+len(m.merges), builtContext, 1)
 		if err != nil {
@@ -299,6 +299,28 @@ func TestNoise(t *testing.T) {
 		if !near(row.Loss, mean) || !near(row.Increase, mean-clean) || !near(*row.LossSE, se) || !near(*row.IncreaseSE, se) {
 			t.Errorf("%+v, want %g ± %g", row, mean, se)
 		}
+	}
+}
+
+// A training that diverged may leave finite weights that make infinite numbers of text: that is told of the field, whatever the measure,
+// and weights alone are measured all the same.
+func TestModelsThatDiverged(t *testing.T) {
+	probe := func(block string) *pipelinetest.Result {
+		return pipelinetest.Run(t, measuring, 1, "made \"m\" {}\nbuilt \"b\" {}\nprobe \"p\" {\nfrom = built.b.huge\n"+block+"\n}", nil)
+	}
+	for _, c := range []struct{ block, want string }{
+		{"overfit {\ntrain = built.b.even\nvalidation = built.b.even\n}", "overfit.train: the model makes losses"},
+		{"separability {\nexamples = made.m.two\n}", "separability.examples: the model makes hidden states"},
+		{"features {\ntokens = built.b.even\n}", "features.tokens: the model makes hidden states"},
+		{"features {\nexamples = made.m.two\n}", "features.examples: the model makes hidden states"},
+		{"noise {\ntokens = built.b.even\n}", "noise.tokens: the model makes losses"},
+	} {
+		if err := probe(c.block).Err("probe.p"); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", c.block, err, c.want)
+		}
+	}
+	if err := probe("norms {}\nspectrum {}").Err("probe.p"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -66,6 +66,9 @@ func (n *Noise) run(ctx context.Context, t *pipeline.Task, m *weights.Model, pat
 	}
 	noisy.UseCores(t.Cores)
 	clean := noisy.MeanLoss(batches)
+	if !finite(clean) {
+		return unfinite("tokens", "losses")
+	}
 	rows := []artifacts.NoiseRow{{Loss: clean, Tokens: int64(tokens)}}
 	for i, scale := range n.Scales {
 		losses := make([]float64, n.Draws)
@@ -81,7 +84,7 @@ func (n *Noise) run(ctx context.Context, t *pipeline.Task, m *weights.Model, pat
 			t.Progress(i*n.Draws+draw+1, len(n.Scales)*n.Draws, nil)
 		}
 		loss, se := meanAndError(losses)
-		if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		if !finite(loss) {
 			return pipeline.Errorf("scales", "has %g, at which the loss is not finite: leave it out", scale)
 		}
 		row := artifacts.NoiseRow{Scale: scale, Loss: loss, Increase: loss - clean, Draws: int64(n.Draws), Tokens: int64(tokens)}

@@ -85,12 +85,16 @@ func (o *Overfit) run(ctx context.Context, t *pipeline.Task, m *weights.Model, p
 	}
 	var losses [2][]float64
 	for side, batches := range [][]lm.Batch{read, held} {
+		field := []string{"train", "validation"}[side]
 		for i := range batches {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			losses[side] = append(losses[side], sequenceLosses(m.Net, &batches[i])...)
 			t.Progress(len(losses[0])+len(losses[1]), 2*n, nil)
+		}
+		if !finite(losses[side]...) {
+			return unfinite(field, "losses")
 		}
 	}
 	row := artifacts.LossRow{Tokens: int64(n * length)}

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 
 	"anneal/lm"
 	"anneal/pipeline"
@@ -151,6 +153,16 @@ func (p *Probe) Run(ctx context.Context, t *pipeline.Task) error {
 		return blame("score", p.Score.run(t, t.Output(scores.Name)))
 	}
 	return nil
+}
+
+// unfinite blames the field with the text of which a model makes numbers that are not finite, as finite weights still may.
+func unfinite(field, numbers string) error {
+	return pipeline.Errorf(field, "the model makes %s of it that are not finite, as one may whose training diverged: leave this point out", numbers)
+}
+
+// finite tells whether all of x are numbers, and no infinite ones.
+func finite(x ...float64) bool {
+	return !slices.ContainsFunc(x, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 }
 
 // blame puts an error that names a field under its block and leaves others, of the world, as they are.

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"math"
 
 	"anneal/artifacts"
 	"anneal/pipeline"
@@ -37,7 +36,7 @@ func (r *Reward) run(ctx context.Context, t *pipeline.Task, m *weights.Model, pa
 		}
 		to := min(len(answers), from+windows)
 		for i, x := range reward.Of(m.Net, answers[from:to]) {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
+			if !finite(x) {
 				return pipeline.Errorf("samples", "gets rewards from the reward model that are not finite: train it with a lower learning_rate")
 			}
 			samples[from+i].Reward = &x

@@ -67,11 +67,16 @@ func (s *Separability) run(ctx context.Context, t *pipeline.Task, m *weights.Mod
 	for i := range features {
 		features[i] = make([][]float64, len(passages))
 	}
+	whole := true
 	m.Net.Hidden(sequences, func(i, layer int, states []float32) {
 		for p, pool := range s.Pool {
-			features[p*layers+layer][i] = pooled(pool, states, len(sequences[i]))
+			v := pooled(pool, states, len(sequences[i]))
+			features[p*layers+layer][i], whole = v, whole && finite(v...)
 		}
 	})
+	if !whole {
+		return unfinite("examples", "hidden states")
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
