@@ -15,7 +15,7 @@ import (
 //	base, after                          what ranks lower by base ranks higher by after
 //	criterion, criterion, …              the best place on the axis differs between criteria, the first against the rest
 //
-// Each is answered for every value of the columns of Within on its own.
+// Each is answered for every value of the columns of Within on its own, and for all of them together.
 type Claim struct {
 	Name     string      `hcl:"name,label"`
 	Says     string      `hcl:"says" doc:"the statement, as the page quotes it"`

@@ -18,8 +18,8 @@ const (
 	notMeasured  = "not measured"
 )
 
-// most is how many more units are worth naming; useful is from how many on an
-// interval of their means is: that of two by Student's t is 6 times as wide as their distance.
+// most is how many more units are worth naming; useful is the least number of them whose interval is of use: that of two,
+// by Student's t, reaches 6 times their distance to each side.
 const most, useful = 100, 3
 
 // tight is the share that draws must show on the average study for it to show p in four of five.
