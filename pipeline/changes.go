@@ -124,7 +124,7 @@ func (d *difference) changes(old, now []store.Fact) []string {
 	if len(rows) > 0 {
 		changes = append(changes, d.rows(sortedKeys(rows), old, now)...)
 	}
-	return append(changes, d.missing(old, now)...)
+	return append(changes, d.missing(old, now, changes == nil)...)
 }
 
 // value is what is compared of a fact: of a source also what kind of one it is.

@@ -139,37 +139,52 @@ func cutReason(value string) (point, reason string) {
 	return value[:max(i, 0)], value[i+1:]
 }
 
-// missing says how the rows that a stage did without differ from those that it does without now.
-func (d *difference) missing(old, now []store.Fact) []string {
-	was := map[store.Fact]string{} // reason, by the fact without it
-	take := func(f store.Fact) (store.Fact, string) {
+// missing says how the rows that a stage did without differ from those that it does without now. What is there now is told
+// among the rows; only where alone, as nothing else changed, is what it did without told as gone.
+func (d *difference) missing(old, now []store.Fact, alone bool) []string {
+	type row struct{ field, point string }
+	take := func(f store.Fact) (row, string) {
 		point, reason := cutReason(f.Value)
-		return store.Fact{Name: f.Name, Value: point}, reason
+		return row{f.Name, point}, reason
 	}
+	was := map[row]string{} // reasons
 	for _, f := range old {
 		if f.Kind == "missing" {
-			row, reason := take(f)
-			was[row] = reason
+			at, reason := take(f)
+			was[at] = reason
 		}
 	}
-	var changes []string
+	var changes, gone []string
+	note := func(all *[]string, text string) {
+		if !slices.Contains(*all, text) {
+			*all = append(*all, text)
+		}
+	}
 	for _, f := range now {
 		if f.Kind != "missing" {
 			continue
 		}
-		row, reason := take(f)
-		text := missingText(f)
-		if before := was[row]; before != "" && before != reason {
-			text = strings.TrimSuffix(text, reason+")") + before + " → " + reason + ")"
-		} else if before != "" {
-			continue
+		at, reason := take(f)
+		switch before := was[at]; before {
+		case reason:
+		case "":
+			note(&changes, missingText(f))
+		default:
+			f.Value = strings.TrimSuffix(f.Value, reason) + before
+			note(&changes, strings.TrimSuffix(missingText(f), ")")+" → "+reason+")")
 		}
-		if !slices.Contains(changes, text) {
-			changes = append(changes, text)
+		delete(was, at)
+	}
+	for _, f := range old {
+		if at, _ := take(f); f.Kind == "missing" && was[at] != "" {
+			note(&gone, missingText(f))
 		}
 	}
-	if changes == nil {
-		return nil
+	switch {
+	case changes != nil:
+		return []string{doesWithout + strings.Join(few(changes), ", ")}
+	case gone != nil && alone && d.complete:
+		return []string{"no longer reads " + strings.Join(few(gone), ", ")}
 	}
-	return []string{doesWithout + strings.Join(few(changes), ", ")}
+	return nil
 }

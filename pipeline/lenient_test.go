@@ -82,6 +82,12 @@ done collect.c
 	expect(t, s.table("all"), "weight=0 W0\nweight=0.1 W0.1\nweight=1 W1\n")
 
 	s = newStudy(t)
+	s.run(leaky)
+	if got, want := s.plan(strings.Replace(leaky, "0.1, 1]", "1]", 1)), "run collect.c: no longer reads [weight=0.1] (skipped), [weight=0.1] (failed)\n"; !strings.HasSuffix(got, want) {
+		t.Errorf("without the point:\n%swant %s", got, want)
+	}
+
+	s = newStudy(t)
 	s.run(mended)
 	s.run(leaky)
 	plan := pipeline.LastRuns(s.st, "p", []string{"collect.c"})["collect.c"].Plan
