@@ -69,7 +69,7 @@ type Dataset struct {
 	Cloze          *Cloze          `hcl:"cloze,block" doc:"the task: which of several words ends a sentence of a text?"`
 	Records        *Records        `hcl:"records,block" doc:"the task: examples of one's own, from files"`
 
-	Examples int      `hcl:"examples,optional" doc:"how many a task has, at least 4: a half, rounded up, for training, a quarter each for validation and test; classes are equally frequent in each, for which a few may be left out; of records, how many of file's are taken at most, 0: all"`
+	Examples int      `hcl:"examples,optional" doc:"how many a task has, at least 4: a quarter each, rounded down, for validation and test, the others for training; classes are equally frequent in each, for which a few may be left out; of records, how many of file's are taken at most, 0: all"`
 	Seed     int64    `hcl:"seed,optional" doc:"of a task: what its problems and their order are drawn from"`
 	Template Template `hcl:"template,block" doc:"of a task: how a problem is laid out and its answer read; travels with the examples into fine-tuning and sampling"`
 }

@@ -14,7 +14,7 @@ import (
 //	2-6=3
 //	3
 //
-// Terms lie within 0 and the modulus, and each result is equally likely. Each pair of a modulus and a number of terms is
+// Terms are below the modulus, and each result is equally likely. Each pair of a modulus and a number of terms is
 // equally frequent, as far as there are enough problems of it.
 type Modular struct {
 	Modulus []int `hcl:"modulus,optional" doc:"[least, most] of what results are reduced by, within 2 and 100"`

@@ -269,6 +269,9 @@ type row struct {
 	values map[string]string
 }
 
+// byteOrderMark stands before the text that some editors write as UTF-8, and is no part of it.
+const byteOrderMark = "\uFEFF"
+
 // readRows reads columns of a file of JSON Lines or Parquet. The error completes a sentence that starts with the file's
 // name.
 func readRows(path string, columns []string) (rows []row, err error) {
@@ -279,7 +282,7 @@ func readRows(path string, columns []string) (rows []row, err error) {
 	if bytes.HasPrefix(content, []byte("PAR1")) {
 		rows, err = parquetRows(path, columns)
 	} else {
-		rows, err = jsonRows(content, columns)
+		rows, err = jsonRows(bytes.TrimPrefix(content, []byte(byteOrderMark)), columns)
 	}
 	if err == nil && len(rows) == 0 {
 		err = errors.New("has no records")

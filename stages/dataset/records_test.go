@@ -241,3 +241,28 @@ func TestRecordsAnswers(t *testing.T) {
 		t.Errorf("error %v, want %q", err, want)
 	}
 }
+
+// Numbers and truth values stand for themselves, as they are written; a mark at the file's head is no part of it.
+func TestRecordsOfJSON(t *testing.T) {
+	var file strings.Builder
+	file.WriteString("\uFEFF")
+	for i := range 6 {
+		fmt.Fprintf(&file, "{\"n\": 1e%d, \"even\": %t}\r\n", i, i%2 == 0)
+	}
+	run := pipelinetest.Run(t, kinds, 1, `dataset "d" {
+  records {
+    file     = "a.jsonl"
+    prompt   = "is {n} even?"
+    response = "{even}"
+  }
+}`, map[string]string{"a.jsonl": file.String()})
+	answers := map[string]string{}
+	for _, examples := range read(t, run, "dataset.d") {
+		for _, e := range examples {
+			answers[e.Prompt] = e.Answer
+		}
+	}
+	if len(answers) != 6 || answers["is 1e4 even?\n"] != "true" || answers["is 1e5 even?\n"] != "false" {
+		t.Errorf("answers %v", answers)
+	}
+}

@@ -165,6 +165,7 @@ func TestRefusedConfigurations(t *testing.T) {
 		{"from = given.g.weights\nsample {\ntest = given.g.examples\nsamples = -1\n}", "must not be negative"},
 		{"from = given.g.weights\nsample {\ntest = given.g.examples\ngreedy = false\n}", "must be at least 1 where greedy is false"},
 		{"from = given.g.weights\nsample {\nvalidation = given.g.validation\ntest = given.g.examples\ngreedy = false\nsamples = 2\n}", "validation is answered greedily alone"},
+		{"from = given.g.weights\nsample {\nvalidation = given.g.examples\ntest = given.g.examples\n}", "validation must be other examples than test"},
 		{"from = given.g.weights\nsample {\ntest = given.g.examples\nshots = []\n}", "shots must name at least one number"},
 		{"from = given.g.weights\nsample {\ntest = given.g.examples\nshots = [-1]\n}", "shots must not be negative, one is -1"},
 		{"from = given.g.weights\nsample {\ntest = given.g.examples\ndemonstrations = given.g.validation\nshots = [1, 1]\n}", "shots names 1 twice"},

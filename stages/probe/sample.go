@@ -54,6 +54,9 @@ func (s *Sample) Check() error {
 	if !s.Greedy && !s.Validation.IsZero() {
 		errs = append(errs, pipeline.Errorf("validation", "is answered greedily alone: leave out greedy = false, or draw for validation as the test of another probe"))
 	}
+	if s.Validation == s.Test && !s.Test.IsZero() {
+		errs = append(errs, pipeline.Errorf("validation", "must be other examples than test: settings chosen on those reported on look better than they are"))
+	}
 	return errors.Join(append(errs, s.checkShots(), s.sampling().Check())...)
 }
 
