@@ -133,7 +133,7 @@ func TestAmongOfASweep(t *testing.T) {
 func TestAmongRefuses(t *testing.T) {
 	const losses = `{ "0/1" = [4, 3], "0/2" = [4, 2.5], "0.5/1" = [-1, -1], "0.5/2" = [4, 2.75] }`
 	err := pipelinetest.Run(t, several, 1, sweep(losses, among), nil).Err("checkpoint.best")
-	if want := "among: has candidate [seed=1,weight_decay=0.5], of which no save point has a validation loss"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "among: has candidate [seed=1,weight_decay=0.5], of which no save point has a validation loss: train with validation; if it diverged, leave it out"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}
 	err = pipelinetest.Run(t, several, 1, "trained \"a\" {\nlosses = [1]\n}\ntrained \"b\" {\nlosses = [2]\nbytes = true\n}\n"+

@@ -1,6 +1,7 @@
 package pretrain
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -200,5 +201,29 @@ func TestHorizon(t *testing.T) {
 	}
 	if got := (Save{Fractions: []float64{0, 0.01, 0.25, 0.5, 1}}).steps(10); !slices.Equal(got, []int{0, 3, 5, 10}) {
 		t.Errorf("saves are after steps %v", got)
+	}
+}
+
+// A rate that falls in a line from its peak to 0 is (n−1)/2 peaks in all: what weight decay forgets in a training is half of what the peak says.
+func TestSummary(t *testing.T) {
+	const steps, batch, blocks = 40, 4, 3000 / 17
+	summary := func(decay string) artifacts.TrainingSummary {
+		r := pipelinetest.Run(t, kinds, 1, tiny("steps = 40\nadamw {\nlearning_rate = 0.02\nweight_decay = "+decay+"\n}\nschedule {\nshape = \"linear\"\nwarmup = 0\nfinal = 0\n}"), nil)
+		rows, err := artifacts.ReadRows[artifacts.TrainingSummary](r.Path("pretrain.p", "summary"))
+		if err != nil || len(rows) != 1 {
+			t.Fatalf("%d rows, %v", len(rows), err)
+		}
+		return rows[0]
+	}
+	near := func(got *float64, want float64) bool { return got != nil && math.Abs(*got-want) < 1e-9*want }
+	s := summary("0.5")
+	if !near(s.TimescalePeak, 1/(0.02*0.5*steps)) || !near(s.Timescale, 1/(0.02*0.5*(steps-1)/2)) {
+		t.Errorf("%+v has other timescales", s)
+	}
+	if s.Steps != steps || s.Tokens != steps*batch*16 || !near(&s.Repetition, float64(steps*batch)/blocks) || s.TrainLoss == nil || s.ValidationLoss != nil || s.DivergedAt != nil {
+		t.Errorf("it came to %+v", s)
+	}
+	if s := summary("0"); s.TimescalePeak != nil || s.Timescale != nil {
+		t.Errorf("without weight decay nothing is forgotten: %+v", s)
 	}
 }
