@@ -74,9 +74,10 @@ func (c Claim) trend(frames frames, v Interval) (*answer, error) {
 	c.conclude(a, change)
 	if a.Verdict == underpowered {
 		p := tight((1 + v.Confidence) / 2)
-		a.explain(v.method(), r, func(draws [][]float64) bool {
-			up := share(draws, func(means []float64) bool { return c.expected(whole.of(means)) > c.Smallest })
-			return up >= p || up <= 1-p
+		a.explain(v.drawnFor(p), r, func(draws [][]float64) bool {
+			more := share(draws, func(means []float64) bool { return c.expected(whole.of(means)) > c.Smallest })
+			less := share(draws, func(means []float64) bool { return c.expected(whole.of(means)) < c.Smallest })
+			return more >= p || less >= p // neither, where every unit has just the smallest change
 		})
 	}
 	a.leave(r.lost)
@@ -96,20 +97,29 @@ func (c Claim) contrast(l line) (effect, bool) {
 	switch c.Contrast {
 	case "tau":
 		return effect{spans: []span{{l, cells}}, of: func(means []float64) float64 { return rankCorrelation(xs, means) }}, len(cells) >= enoughForTau
-	case "slope":
-		// Least squares over places 0, 1, …, n−1: Σ (i − (n−1)/2)·yᵢ / (n(n²−1)/12).
-		n := float64(len(cells))
-		weights := make([]float64, len(cells))
-		for i := range weights {
-			weights[i] = (float64(i) - (n-1)/2) / (n * (n*n - 1) / 12)
-		}
-		return linear(span{l, cells}, weights), len(cells) > 1
 	}
 	if len(l.cells) < 2 {
 		return effect{}, false
 	}
 	ends := []cell{l.cells[0], l.cells[len(l.cells)-1]}
-	return linear(span{l, ends}, []float64{-1, 1}), !math.IsNaN(ends[1].mean - ends[0].mean)
+	ok := !math.IsNaN(ends[1].mean - ends[0].mean)
+	if c.Contrast == "slope" {
+		return linear(span{l, cells}, leastSquares(l.places())), ok
+	}
+	return linear(span{l, ends}, []float64{-1, 1}), ok
+}
+
+// leastSquares are the weights that make a slope of values at places: (i − mean)/Σ(i − mean)², i the places.
+func leastSquares(places []float64) []float64 {
+	middle, square := mean(places), 0.0
+	for _, i := range places {
+		square += (i - middle) * (i - middle)
+	}
+	weights := make([]float64, len(places))
+	for k, i := range places {
+		weights[k] = (i - middle) / square
+	}
+	return weights
 }
 
 // expected turns a change so that more is what the claim expects.
@@ -163,7 +173,9 @@ func (c Claim) movement(i statistics.Interval, before, after string) string {
 	case c.Contrast == "tau":
 		does = "has Kendall's tau-b with " + spaced(c.Along) + " "
 	default:
-		if i.Estimate < 0 {
+		if i.Estimate == 0 {
+			does = "changes by "
+		} else if i.Estimate < 0 {
 			does = "falls by "
 			i.Estimate, i.Low, i.High = -i.Estimate, -i.High, -i.Low
 		}
