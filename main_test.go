@@ -195,6 +195,7 @@ func TestUnkeyedAttributes(t *testing.T) {
 		"pretrain.snapshot_every": `snapshot_every = "0s"`,
 		"finetune.micro_batch":    `micro_batch = 3`,
 		"finetune.snapshot_every": `snapshot_every = "0s"`,
+		"report.partial":          `partial = true`,
 	}
 	s := study{t, t.TempDir(), strings.NewReplacer("1000000", "20", "batch   = 1", "batch   = 4", "context = 8", "context = 16").Replace(longTraining)}
 	s.text = strings.TrimSuffix(strings.TrimSpace(s.text), "}") + `
@@ -209,6 +210,11 @@ func TestUnkeyedAttributes(t *testing.T) {
     examples = dataset.letters.train
     batch    = 4
     epochs   = 1
+  }
+  report "curves" {
+    table "loss" {
+      from = [pretrain.base.metrics]
+    }
   }
 }
 `
@@ -228,12 +234,15 @@ func TestUnkeyedAttributes(t *testing.T) {
 	plain := s.text
 	for name, line := range flips {
 		addr, input := "finetune.sft", "    examples = dataset"
-		if strings.HasPrefix(name, "pretrain.") {
+		switch kind, _, _ := strings.Cut(name, "."); kind {
+		case "pretrain":
 			addr, input = "pretrain.base", "    tokens  ="
+		case "report":
+			addr, input = "report.curves", "    table "
 		}
 		s.text = strings.Replace(plain, input, "    "+line+"\n"+input, 1)
-		if events := s.run("run", "--json", "--replace", addr); !strings.Contains(events, `"ran":1,"cached":4,`) {
-			t.Errorf("%s: the training did not run anew:\n%s", name, events)
+		if events := s.run("run", "--json", "--replace", addr); !strings.Contains(events, `"ran":1,"cached":5,`) {
+			t.Errorf("%s: the stage did not run anew:\n%s", name, events)
 		}
 		if after := digests(); after != before {
 			t.Errorf("%s: digests were\n%s\nand are\n%s", name, before, after)
