@@ -13,7 +13,7 @@ if (!dir) {
   process.exit(2)
 }
 
-// The types that docs/results.md promises. The bytes of a vocabulary are no text: they alone are a BLOB.
+// The types that docs/artifacts.md promises. The bytes of a vocabulary are no text: they alone are a BLOB.
 function expected(column) {
   if (column === 'seed' || column.endsWith('_seed')) return 'BIGINT'
   return { weight_decay: 'DOUBLE', task: 'VARCHAR', bytes: 'BLOB' }[column]

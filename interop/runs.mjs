@@ -1,7 +1,7 @@
 // node interop/runs.mjs DIR
 //
 // Opens what `anneal export --runs --to DIR` wrote with DuckDB and checks what a query over it relies on: the types that
-// docs/results.md promises, and that runs, steps, coordinates, configuration and metrics join without loss.
+// docs/artifacts.md promises, and that runs, steps, coordinates, configuration and metrics join without loss.
 import { join } from 'node:path'
 import { finish, problem, query, text } from './tables.mjs'
 
