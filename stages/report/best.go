@@ -19,8 +19,8 @@ type choice struct {
 }
 
 // best answers a claim that criteria disagree on the best place of the axis: the first criterion against each other one.
-// A place may be the best by a criterion unless some other beats it in a share 1 − (1−confidence)/2/(places−1) of draws, so
-// that no more than (1−confidence)/2 of studies leave out the best place (as multiple comparisons with the best do: Hsu,
+// A place may be the best by a criterion unless some other beats it in a share 1 − (1−confidence)/criteria/(places−1) of
+// draws, so that no more than (1−confidence)/criteria of studies leave out the best place (as multiple comparisons with the best do: Hsu,
 // "Constrained simultaneous confidence intervals for multiple comparisons with the best", Annals of Statistics 1984).
 // Two criteria disagree where no place may be the best by both, and agree where one alone may be, by both.
 func (c Claim) best(frames frames, v Interval) (*answer, error) {
@@ -131,7 +131,7 @@ type decision struct {
 // choose draws the means that choices are made by.
 func (c Claim) choose(v Interval, all []choice) (decision, error) {
 	r, err := c.repeats(v, spans(all))
-	beaten := 1 - (1-v.Confidence)/2/float64(len(all[0].places)-1)
+	beaten := 1 - (1-v.Confidence)/float64(len(c.Criteria))/float64(len(all[0].places)-1)
 	m := v.drawnFor(beaten)
 	return decision{r, m, m.Draws(r.units), beaten}, err
 }

@@ -233,6 +233,17 @@ func (l line) measured() []cell {
 	return slices.DeleteFunc(slices.Clone(l.cells), func(c cell) bool { return math.IsNaN(c.mean) })
 }
 
+// places tells where on the axis the measured cells stand, from 0.
+func (l line) places() []float64 {
+	var all []float64
+	for i, c := range l.cells {
+		if !math.IsNaN(c.mean) {
+			all = append(all, float64(i))
+		}
+	}
+	return all
+}
+
 // ranked tells whether the line was measured at two places or more, so that one of them can be the better.
 func (l line) ranked() bool { return len(l.measured()) > 1 }
 

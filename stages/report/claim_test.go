@@ -269,6 +269,56 @@ func TestClaimsRefused(t *testing.T) {
 	}
 }
 
+// Scores at the floor do not change in any seed: no number of them would settle a claim that they rise.
+func TestNoChangeAtAll(t *testing.T) {
+	c := Claim{Along: "weight_decay", Table: "w", Metric: "accuracy", Expected: "increasing", Unit: "seed"}
+	a, err := c.answer(worths(t, []float64{0, 1}, []int64{1, 2, 3}, func(float64, int64) worth { return worth{Accuracy: new(0.0)} }), standardInterval())
+	if err != nil || a.Verdict != underpowered || a.Seeds != 0 || !strings.Contains(a.Sentence, "More than 100 more seeds") {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// A slope is per place of the axis, also where a place in between is missing; one whose end is missing is of another range.
+func TestSlopeWithMissingPlaces(t *testing.T) {
+	c := Claim{Along: "weight_decay", Table: "w", Metric: "accuracy", Expected: "increasing", Contrast: "slope", Unit: "seed", Within: []string{"task"}}
+	decays, seeds := []float64{0, 0.1, 1}, []int64{1, 2, 3}
+	a, err := c.answer(casesOf(t, []string{"end", "full", "middle"}, decays, seeds, func(task string, wd float64, seed int64) *float64 {
+		if task == "end" && wd == 1 || task == "middle" && wd == 0.1 {
+			return nil
+		}
+		return new(0.25 * float64(slices.Index(decays, wd)))
+	}), standardInterval())
+	if err != nil || a.Cases != 2 || a.Verdict != holds || !strings.Contains(a.Sentence, "rises by 0.250 a place (95 % interval 0.250 to 0.250, 3 seeds)") {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// One seed alone with every value has no interval; the page asks for as many as make one of use.
+func TestOneSeedIsComplete(t *testing.T) {
+	c := Claim{Along: "weight_decay", Table: "w", Metric: "accuracy", Expected: "increasing", Unit: "seed"}
+	a, err := c.answer(worths(t, []float64{0, 1}, []int64{1, 2, 3}, func(wd float64, seed int64) worth {
+		if wd == 1 && seed > 1 {
+			return worth{}
+		}
+		return worth{Accuracy: new(wd)}
+	}), standardInterval())
+	if err != nil || a.Verdict != underpowered || a.MoreSeeds != 2 || a.Seeds != 5 || !strings.Contains(a.Why, "Of 3 seeds, one has every value") {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// All criteria together leave out the place best by one of them in no more than 1 − confidence of studies.
+func TestEachCriterionIsAllowedFor(t *testing.T) {
+	c := Claim{Along: "weight_decay", Unit: "seed"}
+	for range 4 {
+		c.Criteria = append(c.Criteria, Criterion{Table: "w", Metric: "loss", Better: "by_name"})
+	}
+	a, err := c.answer(worths(t, []float64{0, 0.1, 1}, []int64{1, 2, 3}, func(wd float64, seed int64) worth { return worth{Loss: wd * float64(seed)} }), standardInterval())
+	if err != nil || !strings.Contains(a.Why, "a share of 0.99375 of") { // 1 − 0.05/4/2
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
 // What was not measured is neither a 0 nor a direction.
 func TestClaimsWithMissingNumbers(t *testing.T) {
 	f := worths(t, []float64{0, 0.1, 1}, []int64{1}, func(wd float64, _ int64) worth {

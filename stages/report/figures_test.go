@@ -265,7 +265,7 @@ func TestScatter(t *testing.T) {
 	if fmt.Sprint(told) != fmt.Sprint(want) {
 		t.Errorf("points %q, want %q", told, want)
 	}
-	if !strings.Contains(v.Caption, "the 2 pairs") {
+	if !strings.Contains(v.Caption, "Dotted: 2 pairs") {
 		t.Errorf("caption %q", v.Caption)
 	}
 }

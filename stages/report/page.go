@@ -33,6 +33,7 @@ type page struct {
 	Samples   []samplesView
 	Why       string // of all claims' verdicts, where they share it
 	Missing   []string
+	Diverging bool // some table would tell of a training that diverged
 	Made      []made
 }
 
@@ -150,6 +151,7 @@ func (r *Report) page(in inputs) (*page, []*frame, error) {
 		p.Missing = append(p.Missing, f.missing()...)
 	}
 	p.Missing = slices.Concat(diverged(order), p.Missing)
+	p.Diverging = slices.ContainsFunc(order, func(f *frame) bool { return f.column("diverged_at") != nil })
 	for i, s := range r.Samples {
 		cards, err := s.cards(in.before[i], in.after[i])
 		if err != nil {

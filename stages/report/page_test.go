@@ -69,6 +69,19 @@ func TestPageOfSeeds(t *testing.T) {
 	}
 }
 
+// Only tables that would tell of a training that diverged let the page say that none did.
+func TestNoneDiverged(t *testing.T) {
+	for told, want := range map[bool]string{false: "combination of its coordinates.</p>", true: "no training in them diverged.</p>"} {
+		html, err := (&page{Diverging: told}).html()
+		if err != nil || !strings.Contains(string(html), want) {
+			t.Errorf("%v: %q is missing, %v", told, want, err)
+		}
+	}
+	if page := render(t, small); strings.Contains(page, "diverged.</p>") {
+		t.Error("tables that know no divergence tell that there was none")
+	}
+}
+
 func TestEqualRowsMakeEqualPages(t *testing.T) {
 	if a, b := render(t, small), render(t, small); !bytes.Equal([]byte(a), []byte(b)) {
 		t.Error("two renderings differ")

@@ -63,7 +63,7 @@ func (f Figure) scatter(v *figureView, t *frame, m material) error {
 	case 0:
 		v.Caption += fmt.Sprintf("Of no pair is the one worse in %s better in %s.", xt.words(f.X), t.words(f.Y))
 	default:
-		v.Caption += fmt.Sprintf("Dotted: the %d pairs of which the one worse in %s is better in %s, by their means.", found, xt.words(f.X), t.words(f.Y))
+		v.Caption += fmt.Sprintf("Dotted: %s of which the one worse in %s is better in %s, by their means.", counted(found, "pair"), xt.words(f.X), t.words(f.Y))
 	}
 	return nil
 }

@@ -186,7 +186,11 @@ func (a *answer) explain(m statistics.Method, r repeated, decided func(draws [][
 			noun, useful, plural(noun))
 		return
 	case len(r.units) < 2:
-		a.Why = fmt.Sprintf("Of %d %s, %d have every value that this takes: too few for an interval.", len(all), plural(noun), len(r.units))
+		a.Why = fmt.Sprintf("Of %d %s, %s every value that this takes: too few for an interval.", len(all), plural(noun), []string{"none has", "one has"}[len(r.units)])
+		if len(r.units) == 1 { // where none has, more may have none either
+			a.MoreSeeds = useful - 1
+			a.Seeds = len(all) + a.MoreSeeds
+		}
 		return
 	}
 	more, ok := m.More(r.units, decided, most)
