@@ -2,7 +2,7 @@
 //
 // Opens every Parquet file under DIR with DuckDB and checks what a reader relies on: rows are there, coordinates are
 // typed columns, strings are VARCHAR, and numbers are finite or null. Each file that stands in DIR itself must have all
-// the coordinates named.
+// the coordinates named, but for a report's claims, which are of all points together.
 import { readdirSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { finish, name, problem, query, text } from './tables.mjs'
@@ -28,7 +28,7 @@ async function check(path) {
   console.log(`  ${columns.map((c) => `${c.column_name} ${c.column_type}`).join(', ')}`)
   if (rows === 0n) problem(`${label} has no rows`)
   const names = columns.map((c) => c.column_name)
-  if (resolve(dirname(path)) === resolve(dir)) {
+  if (resolve(dirname(path)) === resolve(dir) && label !== 'claims.parquet') {
     for (const c of coordinates) if (!names.includes(c)) problem(`${label} has no column ${c}`)
   }
   for (const { column_name: column, column_type: type } of columns) {
