@@ -870,7 +870,6 @@ pipeline "plasticity" {
       within   = ["regime", "task"]
       range    = [0, 1]
       where "learning_rate" { is = [local.fixed] }
-      where "setting" { is = ["learning_rate=${local.fixed}"] }
     }
     claim "C2" {
       says   = "Base models that are worse after pretraining can be better after fine-tuning."

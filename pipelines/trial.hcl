@@ -110,6 +110,7 @@ pipeline "trial" {
       train      = tokenize.bytes.tokens
       validation = tokenize.bytes.held_out
       tokens     = 262144
+      seed       = each.point.seed # which windows the training has read follows from its seed
     }
     spectrum {}
     separability {
