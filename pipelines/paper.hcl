@@ -145,7 +145,9 @@ pipeline "paper" {
     }
   }
 
-  # What models of MetaMathQA and MMLU-Pro are tested on: training set and test set are two coordinates.
+  # What models of MetaMathQA and MMLU-Pro are tested on: training set and test set are two coordinates. Two things are
+  # otherwise than published: a quarter of each file is the test split, and answers are found as these sets write them,
+  # where a model of MetaMathQA ends with "The answer is: ", so that its accuracy here is no measure; its response loss is.
   dataset "gsm8k_platinum" {
     records {
       file     = hf(local.at["madrylab/gsm8k-platinum"], "main/test-00000-of-00001.parquet")

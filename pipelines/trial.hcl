@@ -1,5 +1,5 @@
 # A trial of the study at its smallest: one regime, two tasks, two seeds. `anneal -f pipelines/trial.hcl run` takes minutes.
-# docs/results.md sets what it finds beside an independent run of the same settings in PyTorch.
+# The settings are those of an independent trial in PyTorch, of which docs/results.md tells.
 
 variable "weight_decay" {
   description = "pretraining weight decays"
