@@ -29,6 +29,22 @@ func newSeedAxes(want map[string]int) *seedAxes {
 // IsSeed tells whether a coordinate of this name holds seeds, which are whole numbers.
 func IsSeed(name string) bool { return name == "seed" || strings.HasSuffix(name, "_seed") }
 
+// Typed gives a coordinate's value the type of its column in tables: int64 for seeds, float64 for other numbers, so that the
+// columns of [0, 1] and [0, 0.1] are of one type. Strings and truth values stay as they are.
+func Typed(name string, v any) any {
+	switch x := v.(type) {
+	case int64:
+		if !IsSeed(name) {
+			return float64(x)
+		}
+	case float64:
+		if IsSeed(name) && x == math.Trunc(x) {
+			return int64(x)
+		}
+	}
+	return v
+}
+
 // extend gives a list axis of seeds as many values as are wanted of its name: those listed, then the integers above the
 // largest.
 func (s *seedAxes) extend(a *axis) error {

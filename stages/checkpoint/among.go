@@ -6,7 +6,6 @@ import (
 
 	"anneal/artifacts"
 	"anneal/pipeline"
-	"anneal/stages/internal/coordinate"
 )
 
 // candidate is one of the weights to choose among, at its save point of the lowest validation loss.
@@ -62,7 +61,7 @@ func table(all []candidate) (*artifacts.Table, error) {
 	for _, n := range differing(all) {
 		c := artifacts.Column{Name: n}
 		for i := range all {
-			v := coordinate.Typed(n, all[i].point.Get(n))
+			v := pipeline.Typed(n, all[i].point.Get(n))
 			switch kind := artifacts.TypeOf(v); {
 			case v == nil:
 				c.Optional = true

@@ -94,7 +94,7 @@ func (c Claim) Check() error {
 	if len(c.Range) != 0 && (len(c.Range) != 2 || !(c.Range[0] < c.Range[1])) {
 		blame("range", "must be two numbers, the smaller first, is %v", c.Range)
 	}
-	if !isSeed(c.Unit) {
+	if !pipeline.IsSeed(c.Unit) {
 		blame("unit", `must be a seed ("seed" or a name that ends in _seed), is %q`, c.Unit)
 	}
 	return errors.Join(errs...)

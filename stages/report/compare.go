@@ -52,7 +52,7 @@ func (c Compare) Check() error {
 			errs = append(errs, pipeline.Errorf(field, "%s is named twice, in on or best_over", n))
 		case slices.Contains(append(compared, "setting"), n):
 			errs = append(errs, pipeline.Errorf(field, "%s is a column of every comparison: give the axis another name", n))
-		case field == "best_over" && isSeed(n):
+		case field == "best_over" && pipeline.IsSeed(n):
 			errs = append(errs, pipeline.Errorf(field, "%s is a seed: seeds are averaged over, not chosen among", n))
 		}
 	}
@@ -145,7 +145,7 @@ func (c Compare) frame(before, after *frame) (*frame, error) {
 		}
 		return out, nil
 	}
-	alike := slices.DeleteFunc(slices.Clone(c.On), func(n string) bool { return isSeed(n) && !had(n) }) // what the choice is made for
+	alike := slices.DeleteFunc(slices.Clone(c.On), func(n string) bool { return pipeline.IsSeed(n) && !had(n) }) // what the choice is made for
 	chosen, err := c.choose(after, alike, where)
 	if err != nil {
 		return nil, err

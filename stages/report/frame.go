@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"anneal/artifacts"
+	"anneal/pipeline"
 )
 
 // column is one column of a frame. A nil value is missing, and so is a number that is not finite.
@@ -62,9 +63,7 @@ func (f *frame) names() string {
 func (c *column) numeric() bool { return c.kind == artifacts.Int64 || c.kind == artifacts.Float64 }
 
 // seed tells whether the column numbers repetitions of one experiment.
-func (c *column) seed() bool { return c.coordinate && isSeed(c.name) }
-
-func isSeed(name string) bool { return name == "seed" || strings.HasSuffix(name, "_seed") }
+func (c *column) seed() bool { return c.coordinate && pipeline.IsSeed(c.name) }
 
 // float returns the number in row i, and whether there is one.
 func (c *column) float(i int) (float64, bool) {

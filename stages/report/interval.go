@@ -49,7 +49,7 @@ func (v Interval) Check() error {
 			blame("levels", "%s is named twice", n)
 		case n == examples && (i == 0 || i < len(v.Levels)-1):
 			blame("levels", "%s must be the last of several: a unit of replication stands before it, such as seed", n)
-		case n != examples && !isSeed(n):
+		case n != examples && !pipeline.IsSeed(n):
 			blame("levels", `%q is neither a seed ("seed" or a name that ends in _seed) nor %q`, n, examples)
 		}
 	}

@@ -160,7 +160,7 @@ func firstSeeds(parts []part) []part {
 	smallest := map[string]float64{}
 	for _, p := range parts {
 		for _, c := range p.point {
-			if isSeed(c.Name) {
+			if pipeline.IsSeed(c.Name) {
 				if least, ok := smallest[c.Name]; !ok || toFloat(c.Value) < least {
 					smallest[c.Name] = toFloat(c.Value)
 				}
@@ -169,7 +169,7 @@ func firstSeeds(parts []part) []part {
 	}
 	return slices.DeleteFunc(slices.Clone(parts), func(p part) bool {
 		return slices.ContainsFunc(p.point, func(c pipeline.Coordinate) bool {
-			return isSeed(c.Name) && toFloat(c.Value) != smallest[c.Name]
+			return pipeline.IsSeed(c.Name) && toFloat(c.Value) != smallest[c.Name]
 		})
 	})
 }

@@ -67,7 +67,7 @@ func join(name string, parts []part) (*frame, error) {
 	for _, p := range parts {
 		for i, n := range coordinates {
 			c := &columns[i]
-			v := coordinate(n, p.point.Get(n))
+			v := pipeline.Typed(n, p.point.Get(n))
 			if v != nil {
 				kind := artifacts.TypeOf(v)
 				if c.kind != "" && c.kind != kind {
@@ -96,21 +96,6 @@ func join(name string, parts []part) (*frame, error) {
 		}
 	}
 	return &frame{name: name, columns: columns, rows: all.Rows(), from: from}, nil
-}
-
-// coordinate gives a coordinate's value the type of its column: int64 for seeds, double for other numbers.
-func coordinate(name string, v any) any {
-	switch x := v.(type) {
-	case int64:
-		if !isSeed(name) {
-			return float64(x)
-		}
-	case float64:
-		if isSeed(name) && x == math.Trunc(x) {
-			return int64(x)
-		}
-	}
-	return v
 }
 
 // table returns the frame as an artifact. A column is optional where a value is missing.
