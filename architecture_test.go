@@ -19,7 +19,7 @@ func TestRooms(t *testing.T) {
 	}{
 		{"anneal/artifacts/store", nil, "github.com/", nil},
 		{"anneal/artifacts/store", nil, "anneal/", nil},
-		{"anneal/artifacts", nil, "anneal/", []string{"anneal/artifacts"}},
+		{"anneal/artifacts", nil, "anneal/", []string{"anneal/artifacts", "anneal/lm/bpe"}},
 		{"anneal/lm", nil, "anneal/", []string{"anneal/lm"}},
 		{"anneal/pipeline", nil, "anneal/", []string{"anneal/pipeline", "anneal/artifacts/store"}},
 		{"anneal/stages/", []string{"anneal/stages/report"}, "anneal/stages/", []string{"anneal/stages/internal/"}},

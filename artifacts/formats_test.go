@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"anneal/lm/bpe"
 )
 
 func TestSchemas(t *testing.T) {
@@ -38,7 +40,7 @@ func TestSchemas(t *testing.T) {
 	required int64 label (INT(64,true));
 	required binary split (STRING);
 }`},
-		{"vocabulary", func(p string) error { return WriteVocabulary(p, nil) }, `message anneal {
+		{"vocabulary", func(p string) error { return WriteVocabulary(p, bpe.Plain(nil)) }, `message anneal {
 	required int64 id (INT(64,true));
 	required binary bytes;
 	optional int64 left (INT(64,true));
@@ -52,13 +54,6 @@ func TestSchemas(t *testing.T) {
 		if got := schemaOf(t, path); got != c.want {
 			t.Errorf("schema of %s is\n%s\nwant\n%s", c.name, got, c.want)
 		}
-	}
-}
-
-func TestSpell(t *testing.T) {
-	tokens := Spell([]Merge{{'a', 'b'}, {256, 'c'}, {257, 256}})
-	if got := tokens[256:]; len(tokens) != 259 || string(got[0]) != "ab" || string(got[1]) != "abc" || string(got[2]) != "abcab" || tokens[255][0] != 255 {
-		t.Errorf("the tokens after the bytes are %q", got)
 	}
 }
 
@@ -125,23 +120,23 @@ func TestExamplesHoldTheirAnswer(t *testing.T) {
 	}
 }
 
-// merges returns n random merges.
-func merges(n int) []Merge {
-	r := rand.New(rand.NewPCG(1, 2))
-	all := make([]Merge, n)
+// merges returns n different merges of bytes.
+func merges(n int) []bpe.Merge {
+	all := make([]bpe.Merge, n)
 	for i := range all {
-		all[i] = Merge{uint32(r.IntN(256)), uint32(r.IntN(256))}
+		pair := uint32(i*40503) % (1 << 16)
+		all[i] = bpe.Merge{Left: pair >> 8, Right: pair & 255}
 	}
 	return all
 }
 
 func TestVocabularyComesBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "vocabulary.parquet")
-	want := append(merges(20), Merge{256, 257}, Merge{276, 10})
+	want := bpe.Plain(append(merges(20), bpe.Merge{Left: 256, Right: 257}, bpe.Merge{Left: 276, Right: 10}))
 	if err := WriteVocabulary(path, want); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := ReadVocabulary(path); err != nil || !slices.Equal(got, want) {
+	if got, err := ReadVocabulary(path); err != nil || !got.Equal(want) {
 		t.Errorf("read %v, %v, want %v", got, err, want)
 	}
 	tokens, err := ReadRows[token](path)
@@ -152,7 +147,7 @@ func TestVocabularyComesBack(t *testing.T) {
 	if !bytes.Equal(tokens[276].Bytes, joined) {
 		t.Errorf("token 276 is %q, want %q", tokens[276].Bytes, joined)
 	}
-	if err := WriteVocabulary(path, []Merge{{1, 256}}); err == nil {
+	if err := WriteVocabulary(path, bpe.Plain([]bpe.Merge{{Left: 1, Right: 256}})); err == nil {
 		t.Error("a merge of itself is written")
 	}
 }
@@ -168,7 +163,7 @@ func TestDamagedVocabulary(t *testing.T) {
 		func(v []token) []token { v[257].Right = ptr(int64(257)); return v },
 		func(v []token) []token { v[257].Right = ptr(int64(-1)); return v },
 	} {
-		if err := WriteVocabulary(path, merges(3)); err != nil {
+		if err := WriteVocabulary(path, bpe.Plain(merges(3))); err != nil {
 			t.Fatal(err)
 		}
 		tokens, err := ReadRows[token](path)
@@ -192,7 +187,7 @@ func TestTokensComeBack(t *testing.T) {
 		{0, 0, true}, {0, 1, true}, {0, 100003, true}, {65536 - 256, 999, true}, {65536 - 256 + 1, 999, false},
 	} {
 		dir := filepath.Join(t.TempDir(), "tokens")
-		vocabulary := merges(c.merges)
+		vocabulary := bpe.Plain(merges(c.merges))
 		r := rand.New(rand.NewPCG(3, 4))
 		ids := make([]uint32, c.tokens)
 		for i := range ids {
@@ -209,7 +204,7 @@ func TestTokensComeBack(t *testing.T) {
 		for _, id := range tokens.Uint16() {
 			got = append(got, uint32(id))
 		}
-		if !slices.Equal(got, ids) || !slices.Equal(tokens.Vocabulary, vocabulary) {
+		if !slices.Equal(got, ids) || !tokens.Vocabulary.Equal(vocabulary) {
 			t.Errorf("%d tokens of %d merges do not come back", c.tokens, c.merges)
 		}
 		if c.tokens > 0 && c.small != (tokens.Uint16() != nil) || c.small && tokens.Uint32() != nil {
@@ -228,7 +223,7 @@ func TestTokensComeBack(t *testing.T) {
 func TestTokensAreMapped(t *testing.T) {
 	const n = 1 << 22
 	dir := filepath.Join(t.TempDir(), "tokens")
-	if err := WriteTokens(dir, make([]uint32, n), nil); err != nil {
+	if err := WriteTokens(dir, make([]uint32, n), bpe.Plain(nil)); err != nil {
 		t.Fatal(err)
 	}
 	var before, after runtime.MemStats
@@ -247,7 +242,7 @@ func TestTokensAreMapped(t *testing.T) {
 func TestTokensAreEqualBytes(t *testing.T) {
 	a, b := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
 	for _, dir := range []string{a, b} {
-		if err := WriteTokens(dir, []uint32{1, 2, 258}, merges(3)); err != nil {
+		if err := WriteTokens(dir, []uint32{1, 2, 258}, bpe.Plain(merges(3))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -260,7 +255,7 @@ func TestTokensAreEqualBytes(t *testing.T) {
 
 func TestTokensOutsideTheVocabulary(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tokens")
-	err := WriteTokens(dir, []uint32{7, 259}, merges(3))
+	err := WriteTokens(dir, []uint32{7, 259}, bpe.Plain(merges(3)))
 	if err == nil || !strings.Contains(err.Error(), "token 1 has id 259, outside the vocabulary of 259") {
 		t.Errorf("error %v", err)
 	}
@@ -268,7 +263,7 @@ func TestTokensOutsideTheVocabulary(t *testing.T) {
 
 func TestDamagedTokens(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tokens")
-	if err := WriteTokens(dir, make([]uint32, 1000), nil); err != nil {
+	if err := WriteTokens(dir, make([]uint32, 1000), bpe.Plain(nil)); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, idsFile)

@@ -8,6 +8,8 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"anneal/lm/bpe"
 )
 
 // idsFile is the file of a "tokens" artifact that holds its ids; its vocabulary is VocabularyFile.
@@ -19,7 +21,7 @@ const maxSmall = 1 << 16
 // Tokens is a "tokens" artifact opened for reading: a stream of token ids and the vocabulary they belong to. The ids lie
 // in a memory map; slices of them hold until Close.
 type Tokens struct {
-	Vocabulary []Merge // what follows the 256 bytes
+	Vocabulary *bpe.Definition
 
 	small []uint16
 	large []uint32
@@ -28,8 +30,8 @@ type Tokens struct {
 
 // WriteTokens writes a "tokens" artifact into the folder dir, which it makes. Ids take two bytes each where the
 // vocabulary has at most 65,536, four otherwise. An id outside the vocabulary is an error.
-func WriteTokens(dir string, ids []uint32, vocabulary []Merge) error {
-	size := alphabet + len(vocabulary)
+func WriteTokens(dir string, ids []uint32, vocabulary *bpe.Definition) error {
+	size := vocabulary.Size()
 	for i, id := range ids {
 		if int(id) >= size {
 			return fmt.Errorf("%s: token %d has id %d, outside the vocabulary of %d", dir, i, id, size)
@@ -72,7 +74,7 @@ func OpenTokens(dir string) (*Tokens, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, idsFile)
-	file, err := mapArrow(path, idsSchema(alphabet+len(vocabulary)))
+	file, err := mapArrow(path, idsSchema(vocabulary.Size()))
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +96,7 @@ func OpenTokens(dir string) (*Tokens, error) {
 func (t *Tokens) Len() int { return max(len(t.small), len(t.large)) }
 
 // VocabularySize returns the number of ids.
-func (t *Tokens) VocabularySize() int { return alphabet + len(t.Vocabulary) }
+func (t *Tokens) VocabularySize() int { return t.Vocabulary.Size() }
 
 // Uint16 returns the ids where they are stored in 16 bits: those of a vocabulary of at most 65,536. Otherwise it
 // returns nil.

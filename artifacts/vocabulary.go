@@ -1,85 +1,178 @@
 package artifacts
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
+	"os"
 	"slices"
+
+	"github.com/parquet-go/parquet-go"
+
+	"anneal/lm/bpe"
 )
 
-// Merge makes a token of two earlier ones, by id.
-type Merge struct{ Left, Right uint32 }
-
-// token is a row of a "vocabulary" artifact: ids 0 to 255 are the bytes, each later one is a merge.
+// token is a row of a "vocabulary" artifact, a row an id.
 type token struct {
 	ID    int64  `parquet:"id"`
-	Bytes []byte `parquet:"bytes"`
-	Left  *int64 `parquet:"left"` // null for the 256 bytes
+	Bytes []byte `parquet:"bytes"` // what it decodes to, a special token's name, or nothing
+	Left  *int64 `parquet:"left"`  // the merge of lowest rank that makes it; null where none does
 	Right *int64 `parquet:"right"`
 }
 
-// alphabet is the number of ids that are bytes.
-const alphabet = 256
+// tokenizerKey is the key of the file's metadata under which a tokenizer stands. A vocabulary of plain bytes and merges
+// in the order of their ids needs no such words.
+const tokenizerKey = "anneal.tokenizer"
 
-// WriteVocabulary writes a "vocabulary" artifact: the 256 bytes, then a token a merge, in order.
-func WriteVocabulary(path string, merges []Merge) error {
-	tokens := make([]token, 0, alphabet+len(merges))
-	for i := range alphabet {
-		tokens = append(tokens, token{ID: int64(i), Bytes: []byte{byte(i)}})
-	}
-	for i, m := range merges {
-		id := len(tokens)
-		if int(m.Left) >= id || int(m.Right) >= id {
-			return fmt.Errorf("%s: merge %d is of tokens %d and %d, of which one comes later", path, i, m.Left, m.Right)
-		}
-		left, right := int64(m.Left), int64(m.Right)
-		bytes := append(append([]byte{}, tokens[left].Bytes...), tokens[right].Bytes...)
-		tokens = append(tokens, token{int64(id), bytes, &left, &right})
-	}
-	return WriteRows(path, tokens)
+// tokenizer is what the rows of a vocabulary leave open, as JSON.
+type tokenizer struct {
+	Pattern  bpe.Pattern `json:"pattern,omitempty"`
+	Whole    bool        `json:"whole,omitempty"`
+	Special  []uint32    `json:"special,omitempty"` // ids
+	Fallback []uint32    `json:"fallback,omitempty"`
+	Unused   []uint32    `json:"unused,omitempty"`
+	Merges   [][2]uint32 `json:"merges,omitempty"` // all of them in order of rank, where the rows do not tell
 }
 
-// ReadVocabulary reads a "vocabulary" artifact: its merges in order. The vocabulary has 256 ids more than that.
-func ReadVocabulary(path string) ([]Merge, error) {
-	tokens, err := ReadRows[token](path)
+// kinds are the lists of ids by their kind.
+func (t *tokenizer) kinds() map[bpe.TokenKind]*[]uint32 {
+	return map[bpe.TokenKind]*[]uint32{bpe.Special: &t.Special, bpe.Fallback: &t.Fallback, bpe.Unused: &t.Unused}
+}
+
+// WriteVocabulary writes a "vocabulary" artifact.
+func WriteVocabulary(path string, d *bpe.Definition) error {
+	if _, err := bpe.Build(d); err != nil {
+		return at(path, err)
+	}
+	rows := make([]token, len(d.Tokens))
+	ids := map[string]int{}
+	more := tokenizer{Pattern: d.Pattern, Whole: d.Whole}
+	for i, t := range d.Tokens {
+		rows[i] = token{ID: int64(i), Bytes: t.Bytes}
+		if t.Kind == bpe.Text {
+			ids[string(t.Bytes)] = i
+		} else {
+			list := more.kinds()[t.Kind]
+			*list = append(*list, uint32(i))
+		}
+	}
+	for _, m := range d.Merges {
+		made := &rows[ids[string(d.Tokens[m.Left].Bytes)+string(d.Tokens[m.Right].Bytes)]]
+		if left, right := int64(m.Left), int64(m.Right); made.Left == nil {
+			made.Left, made.Right = &left, &right
+		}
+	}
+	if !slices.Equal(mergesOf(rows), d.Merges) {
+		for _, m := range d.Merges {
+			more.Merges = append(more.Merges, [2]uint32{m.Left, m.Right})
+		}
+	}
+	options := parquetOptions(rowSchema[token](), &parquet.Uncompressed)
+	words, err := json.Marshal(more)
+	if err != nil {
+		return at(path, err)
+	}
+	if string(words) != "{}" {
+		options = append(options, parquet.KeyValueMetadata(tokenizerKey, string(words)))
+	}
+	return create(path, func(w io.Writer) error {
+		p := parquet.NewGenericWriter[token](w, options...)
+		if _, err := p.Write(rows); err != nil {
+			return err
+		}
+		return p.Close()
+	})
+}
+
+// mergesOf returns the merges that rows have, in the order of ids.
+func mergesOf(rows []token) []bpe.Merge {
+	var merges []bpe.Merge
+	for _, t := range rows {
+		if t.Left != nil {
+			merges = append(merges, bpe.Merge{Left: uint32(*t.Left), Right: uint32(*t.Right)})
+		}
+	}
+	return merges
+}
+
+// ReadVocabulary reads a "vocabulary" artifact.
+func ReadVocabulary(path string) (*bpe.Definition, error) {
+	d, err := readVocabulary(path)
+	if err != nil {
+		return nil, at(path, err)
+	}
+	return d, nil
+}
+
+func readVocabulary(path string) (*bpe.Definition, error) {
+	rows, err := ReadRows[token](path)
 	if err != nil {
 		return nil, err
 	}
-	if len(tokens) < alphabet {
-		return nil, fmt.Errorf("%s: a vocabulary has at least %d tokens, this one %d", path, alphabet, len(tokens))
+	words, err := metadata(path, tokenizerKey)
+	if err != nil {
+		return nil, err
 	}
-	merges := make([]Merge, 0, len(tokens)-alphabet)
-	for i, t := range tokens {
-		switch {
-		case t.ID != int64(i):
-			return nil, fmt.Errorf("%s: row %d has id %d", path, i, t.ID)
-		case (t.Left == nil) != (i < alphabet) || (t.Right == nil) != (i < alphabet):
-			return nil, fmt.Errorf("%s: token %d: only tokens from %d on are merges", path, i, alphabet)
-		case i < alphabet:
-			if len(t.Bytes) != 1 || t.Bytes[0] != byte(i) {
-				return nil, fmt.Errorf("%s: token %d is %q, not that byte", path, i, t.Bytes)
-			}
-		case *t.Left < 0 || *t.Left >= t.ID || *t.Right < 0 || *t.Right >= t.ID:
-			return nil, fmt.Errorf("%s: token %d is of tokens %d and %d, of which one comes later", path, i, *t.Left, *t.Right)
-		default:
-			merges = append(merges, Merge{uint32(*t.Left), uint32(*t.Right)})
+	var more tokenizer
+	if words != "" {
+		d := json.NewDecoder(bytes.NewReader([]byte(words)))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&more); err != nil {
+			return nil, fmt.Errorf("%s of its metadata: %w", tokenizerKey, err)
 		}
 	}
-	return merges, nil
+	d := &bpe.Definition{Tokens: make([]bpe.Token, len(rows)), Pattern: more.Pattern, Whole: more.Whole}
+	for i, t := range rows {
+		switch {
+		case t.ID != int64(i):
+			return nil, fmt.Errorf("row %d has id %d", i, t.ID)
+		case (t.Left == nil) != (t.Right == nil):
+			return nil, fmt.Errorf("token %d has one side of a merge", i)
+		case t.Left != nil && (*t.Left < 0 || *t.Left >= int64(len(rows)) || *t.Right < 0 || *t.Right >= int64(len(rows))):
+			return nil, fmt.Errorf("token %d is of tokens %d and %d, of which one is not there", i, *t.Left, *t.Right)
+		}
+		d.Tokens[i].Bytes = t.Bytes
+	}
+	for kind, ids := range more.kinds() {
+		for _, id := range *ids {
+			if int(id) >= len(rows) {
+				return nil, fmt.Errorf("%s of its metadata names id %d, which is not there", tokenizerKey, id)
+			}
+			d.Tokens[id].Kind = kind
+		}
+	}
+	d.Merges = mergesOf(rows)
+	if more.Merges != nil {
+		d.Merges = nil
+		for _, m := range more.Merges {
+			d.Merges = append(d.Merges, bpe.Merge{Left: m[0], Right: m[1]})
+		}
+	}
+	_, err = bpe.Build(d)
+	return d, err
+}
+
+// metadata returns the value of a key of a Parquet file's metadata, "" where there is none.
+func metadata(path, key string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	p, err := openParquet(f)
+	if err != nil {
+		return "", err
+	}
+	value, _ := p.Lookup(key)
+	return value, nil
 }
 
 // ReadVocabularySize returns the number of ids of a "vocabulary" artifact.
 func ReadVocabularySize(path string) (int, error) {
-	merges, err := ReadVocabulary(path)
-	return alphabet + len(merges), err
-}
-
-// Spell returns the bytes of every token of a vocabulary: the 256 bytes, then one a merge.
-func Spell(merges []Merge) [][]byte {
-	tokens := make([][]byte, alphabet, alphabet+len(merges))
-	for i := range tokens {
-		tokens[i] = []byte{byte(i)}
+	d, err := ReadVocabulary(path)
+	if err != nil {
+		return 0, err
 	}
-	for _, m := range merges {
-		tokens = append(tokens, slices.Concat(tokens[m.Left], tokens[m.Right]))
-	}
-	return tokens
+	return d.Size(), nil
 }

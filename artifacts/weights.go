@@ -14,6 +14,8 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"anneal/lm/bpe"
 )
 
 // Files of a "weights" artifact, which is a folder, beside one Arrow file a save point.
@@ -61,9 +63,8 @@ type WeightsWriter struct {
 	saves []Save
 }
 
-// CreateWeights starts a "weights" artifact in the folder dir, which it makes. vocabulary holds the merges after the 256
-// bytes.
-func CreateWeights(dir string, m Model, vocabulary []Merge) (*WeightsWriter, error) {
+// CreateWeights starts a "weights" artifact in the folder dir, which it makes.
+func CreateWeights(dir string, m Model, vocabulary *bpe.Definition) (*WeightsWriter, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
@@ -229,8 +230,8 @@ func offsets(n int) *memory.Buffer {
 // Weights is a "weights" artifact that is read.
 type Weights struct {
 	Model
-	Vocabulary []Merge // without the 256 bytes that come before them
-	Saves      []Save  // at least one; steps ascend
+	Vocabulary *bpe.Definition
+	Saves      []Save // at least one; steps ascend
 
 	dir string
 }
@@ -246,7 +247,7 @@ func OpenWeights(dir string) (*Weights, error) {
 	if w.Vocabulary, err = ReadVocabulary(filepath.Join(dir, VocabularyFile)); err != nil {
 		return nil, err
 	}
-	if n := alphabet + len(w.Vocabulary); n != w.VocabularySize {
+	if n := w.Vocabulary.Size(); n != w.VocabularySize {
 		return nil, fmt.Errorf("%s: a vocabulary of %d tokens, beside one of %d", path, w.VocabularySize, n)
 	}
 	path = filepath.Join(dir, savesFile)

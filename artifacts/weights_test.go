@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"anneal/lm/bpe"
 )
 
 // someWeights are two parameters, -0 and a subnormal among their values.
@@ -23,7 +25,7 @@ func someWeights() []Parameter {
 
 func writeSomeWeights(t *testing.T, dir string) *WeightsWriter {
 	t.Helper()
-	w, err := CreateWeights(dir, Model{Shape: json.RawMessage(`{"layers":2}`), VocabularySize: 257, Context: 8}, []Merge{{'t', 'h'}})
+	w, err := CreateWeights(dir, Model{Shape: json.RawMessage(`{"layers":2}`), VocabularySize: 257, Context: 8}, bpe.Plain([]bpe.Merge{{Left: 't', Right: 'h'}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +48,7 @@ func TestWeightsComeBackBitForBit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.VocabularySize != 257 || len(w.Vocabulary) != 1 || w.Context != 8 || len(w.Saves) != 2 || w.Saves[0].TrainLoss != nil {
+	if w.VocabularySize != 257 || w.Vocabulary.Size() != 257 || w.Context != 8 || len(w.Saves) != 2 || w.Saves[0].TrainLoss != nil {
 		t.Errorf("read %+v", w)
 	}
 	if s := w.Last(); s.Step != 10 || s.Tokens != 640 || *s.ValidationLoss != 1.5 {
@@ -102,7 +104,7 @@ func TestSavePointsAreHandedOver(t *testing.T) {
 	if err := first.Hand(at("handed")); err != nil {
 		t.Fatal(err)
 	}
-	second, err := CreateWeights(at("second"), Model{Shape: json.RawMessage(`{"layers":2}`), VocabularySize: 257, Context: 8}, []Merge{{'t', 'h'}})
+	second, err := CreateWeights(at("second"), Model{Shape: json.RawMessage(`{"layers":2}`), VocabularySize: 257, Context: 8}, bpe.Plain([]bpe.Merge{{Left: 't', Right: 'h'}}))
 	if err != nil {
 		t.Fatal(err)
 	}

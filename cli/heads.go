@@ -112,7 +112,7 @@ func (h *head) tokens(dir string) error {
 		return err
 	}
 	defer t.Close()
-	spelled := artifacts.Spell(t.Vocabulary)
+	spelled := t.Vocabulary.Tokens
 	at := func(i int) uint32 {
 		if small := t.Uint16(); small != nil {
 			return uint32(small[i])
@@ -129,7 +129,7 @@ func (h *head) tokens(dir string) error {
 				Position int    `json:"position"`
 				ID       uint32 `json:"id"`
 				Token    string `json:"token"`
-			}{i, at(i), quoted(spelled[at(i)])}); err != nil {
+			}{i, at(i), quoted(spelled[at(i)].Bytes)}); err != nil {
 				return err
 			}
 		}
@@ -139,7 +139,7 @@ func (h *head) tokens(dir string) error {
 	size := 0
 	for i := range t.Len() {
 		counts[at(i)]++
-		size += len(spelled[at(i)])
+		size += len(spelled[at(i)].Bytes)
 	}
 	ids := make([]int, 0, len(counts))
 	for id, n := range counts {
@@ -152,12 +152,12 @@ func (h *head) tokens(dir string) error {
 	slices.SortStableFunc(ids, func(a, b int) int { return counts[b] - counts[a] })
 	var often []string
 	for _, id := range ids[:min(len(ids), 8)] {
-		often = append(often, fmt.Sprintf("%s %d", quoted(spelled[id]), counts[id]))
+		often = append(often, fmt.Sprintf("%s %d", quoted(spelled[id].Bytes), counts[id]))
 	}
 	fmt.Fprintf(h.stdout, "most often: %s\n\n", strings.Join(often, "  "))
 	var text strings.Builder
 	for i := range shown {
-		text.Write(spelled[at(i)])
+		text.Write(spelled[at(i)].Bytes)
 	}
 	fmt.Fprintln(h.stdout, strings.TrimRight(harmless(strings.ToValidUTF8(text.String(), "�")), "\n"))
 	if shown < t.Len() {
@@ -170,11 +170,11 @@ func (h *head) tokens(dir string) error {
 func quoted(b []byte) string { return fmt.Sprintf("%q", b) }
 
 func (h *head) vocabulary(path string) error {
-	merges, err := artifacts.ReadVocabulary(path)
+	d, err := artifacts.ReadVocabulary(path)
 	if err != nil {
 		return err
 	}
-	spelled := artifacts.Spell(merges)
+	spelled, merges := d.Tokens, d.Merges
 	first := len(spelled) - len(merges)
 	shown := int(min(int64(len(merges)), h.rows))
 	if h.json {
@@ -184,7 +184,7 @@ func (h *head) vocabulary(path string) error {
 				Token string `json:"token"`
 				Left  uint32 `json:"left"`
 				Right uint32 `json:"right"`
-			}{first + i, quoted(spelled[first+i]), m.Left, m.Right}); err != nil {
+			}{first + i, quoted(spelled[first+i].Bytes), m.Left, m.Right}); err != nil {
 				return err
 			}
 		}
@@ -196,7 +196,7 @@ func (h *head) vocabulary(path string) error {
 	}
 	t := &columns{head: [][]string{{"id", "token", "left", "right"}}, right: []bool{true, false, false, false}}
 	for i, m := range merges[:shown] {
-		t.rows = append(t.rows, []string{fmt.Sprint(first + i), quoted(spelled[first+i]), quoted(spelled[m.Left]), quoted(spelled[m.Right])})
+		t.rows = append(t.rows, []string{fmt.Sprint(first + i), quoted(spelled[first+i].Bytes), quoted(spelled[m.Left].Bytes), quoted(spelled[m.Right].Bytes)})
 	}
 	t.print(h.stdout)
 	h.more(shown, len(merges), "merge")

@@ -27,7 +27,7 @@ func (s *Checkpoint) candidates(t *pipeline.Task) ([]candidate, error) {
 		if !ok {
 			return nil, pipeline.Errorf("among", "has %s, of which no save point has a validation loss: train with validation; if it diverged, leave it out", name(i, row.Point))
 		}
-		if i > 0 && !slices.Equal(w.Vocabulary, all[0].weights.Vocabulary) {
+		if i > 0 && !w.Vocabulary.Equal(all[0].weights.Vocabulary) {
 			return nil, pipeline.Errorf("among", "has %s of another vocabulary than %s: their losses a token do not compare", name(i, row.Point), name(0, all[0].point))
 		}
 		all = append(all, candidate{row.Point, w, save})

@@ -12,6 +12,7 @@ import (
 
 	"anneal/artifacts"
 	"anneal/lm"
+	"anneal/lm/bpe"
 	"anneal/pipeline"
 	"anneal/pipeline/pipelinetest"
 	"anneal/stages/internal/trainingtest"
@@ -37,7 +38,7 @@ func (s *trained) Run(_ context.Context, t *pipeline.Task) error {
 	if err != nil {
 		return err
 	}
-	w, err := weights.Create(t.Output("weights"), net, merges)
+	w, err := weights.Create(t.Output("weights"), net, bpe.Plain(merges))
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,7 @@ func (s *Finetune) Run(ctx context.Context, t *pipeline.Task) error {
 	steps := s.steps(s.Epochs * len(examples))
 	return training.Run(ctx, t, training.Plan{
 		Net:        net,
-		Vocabulary: model.Merges,
+		Vocabulary: model.Definition,
 		Optimizer:  s.AdamW, Schedule: s.Schedule, ZLoss: s.ZLoss,
 		Data: data, Steps: steps,
 		Save:       []int{steps},

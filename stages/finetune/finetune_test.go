@@ -77,7 +77,7 @@ func TestTraining(t *testing.T) {
 	if len(w.Saves) != 1 || w.Last().Step != 19 || *w.Last().ValidationLoss != *last.ValidationLoss {
 		t.Errorf("saves are %+v", w.Saves)
 	}
-	if w.Context != trainingtest.Context || !slices.Equal(w.Vocabulary, trainingtest.Merges) {
+	if w.Context != trainingtest.Context || !slices.Equal(w.Vocabulary.Merges, trainingtest.Merges) {
 		t.Errorf("the weights say %+v", w)
 	}
 }

@@ -233,7 +233,7 @@ func (s Save) steps(steps int) []int {
 
 // validation returns the batches to evaluate.
 func (s *Pretrain) validation(tokens, held *artifacts.Tokens) ([]lm.Batch, error) {
-	if !slices.Equal(held.Vocabulary, tokens.Vocabulary) {
+	if !held.Vocabulary.Equal(tokens.Vocabulary) {
 		return nil, pipeline.Errorf("validation", "has another vocabulary than tokens")
 	}
 	if n := held.Len(); n < s.Context+1 {

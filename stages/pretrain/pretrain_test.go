@@ -71,7 +71,7 @@ func TestTraining(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.Context != 16 || w.VocabularySize != 258 || !slices.Equal(w.Vocabulary, trainingtest.Merges) {
+	if w.Context != 16 || w.VocabularySize != 258 || !slices.Equal(w.Vocabulary.Merges, trainingtest.Merges) {
 		t.Errorf("the weights say %+v", w.Model)
 	}
 	var steps []int64

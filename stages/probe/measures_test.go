@@ -12,6 +12,7 @@ import (
 
 	"anneal/artifacts"
 	"anneal/lm"
+	"anneal/lm/bpe"
 	"anneal/pipeline"
 	"anneal/pipeline/pipelinetest"
 	"anneal/stages/internal/trainingtest"
@@ -37,8 +38,8 @@ func (*built) Run(_ context.Context, t *pipeline.Task) error {
 		output string
 		width  int
 		times  float32
-		merges []artifacts.Merge
-	}{{"weights", 8, 1, nil}, {"halves", 8, 0.5, nil}, {"wider", 16, 1, nil}, {"merged", 8, 1, []artifacts.Merge{{Left: 't', Right: 'h'}}}, {"huge", 8, 1e25, nil}} {
+		merges []bpe.Merge
+	}{{"weights", 8, 1, nil}, {"halves", 8, 0.5, nil}, {"wider", 16, 1, nil}, {"merged", 8, 1, []bpe.Merge{{Left: 't', Right: 'h'}}}, {"huge", 8, 1e25, nil}} {
 		shape := lm.Model{Family: "llama", Layers: 1, Width: m.width, Heads: 2, FF: 4, NormEps: 1e-5, RopeTheta: 10000}
 		net, err := lm.New(shape, 256+len(m.merges), builtContext, 1)
 		if err != nil {
@@ -59,7 +60,7 @@ func (*built) Run(_ context.Context, t *pipeline.Task) error {
 				p.Value.Data().([]float32)[i] *= m.times
 			}
 		}
-		w, err := weights.Create(t.Output(m.output), net, m.merges)
+		w, err := weights.Create(t.Output(m.output), net, bpe.Plain(m.merges))
 		if err != nil {
 			return err
 		}
@@ -78,10 +79,10 @@ func (*built) Run(_ context.Context, t *pipeline.Task) error {
 	for i := range 10 {
 		passages = append(passages, artifacts.Passage{Text: "abcd"[i%4:][:1] + "dcba"[:4-i%4], Split: artifacts.SplitTrain})
 	}
-	if err := artifacts.WriteTokens(t.Output("even"), ids, nil); err != nil {
+	if err := artifacts.WriteTokens(t.Output("even"), ids, bpe.Plain(nil)); err != nil {
 		return err
 	}
-	if err := artifacts.WriteTokens(t.Output("short"), ids[:builtContext], nil); err != nil {
+	if err := artifacts.WriteTokens(t.Output("short"), ids[:builtContext], bpe.Plain(nil)); err != nil {
 		return err
 	}
 	if err := artifacts.WritePassages(t.Output("passages"), passages); err != nil {

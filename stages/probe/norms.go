@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"math"
-	"slices"
 
 	"anneal/artifacts"
 	"anneal/pipeline"
@@ -44,7 +43,7 @@ func (n *Norms) run(_ context.Context, t *pipeline.Task, m *weights.Model, path 
 		switch {
 		case since.Net.Model() != m.Net.Model():
 			return pipeline.Errorf("since", "has another shape than the model")
-		case !slices.Equal(since.Merges, m.Merges):
+		case !since.Definition.Equal(m.Definition):
 			return pipeline.Errorf("since", "has another vocabulary than the model")
 		}
 	}

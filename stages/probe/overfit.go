@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"anneal/artifacts"
 	"anneal/lm"
@@ -143,7 +142,7 @@ func openStream(t *pipeline.Task, field string, r pipeline.Ref, m *weights.Model
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Equal(tokens.Vocabulary, m.Merges) {
+	if !tokens.Vocabulary.Equal(m.Definition) {
 		tokens.Close()
 		return nil, pipeline.Errorf(field, "has another vocabulary than the model")
 	}

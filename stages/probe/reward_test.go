@@ -38,7 +38,7 @@ func (s *modelled) Run(_ context.Context, t *pipeline.Task) error {
 		for i := range head {
 			head[i] = size * float32(i%5-2)
 		}
-		w, err := weights.Create(t.Output(name), net, m.Merges)
+		w, err := weights.Create(t.Output(name), net, m.Definition)
 		if err != nil {
 			return err
 		}

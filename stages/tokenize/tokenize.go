@@ -75,20 +75,16 @@ func (z *Tokenize) Run(ctx context.Context, t *pipeline.Task) error {
 	if err != nil {
 		return err
 	}
-	var merges []bpe.Merge
+	var vocabulary *bpe.Vocabulary
 	if z.Vocabulary.IsZero() {
-		merges, err = train(ctx, text, z.VocabSize)
+		vocabulary, err = train(ctx, text, z.VocabSize)
 	} else {
-		merges, err = take(t.Input(z.Vocabulary).Path)
+		vocabulary, err = take(t.Input(z.Vocabulary).Path)
 	}
 	if err != nil {
 		return err
 	}
-	vocabulary, err := bpe.New(merges)
-	if err != nil {
-		return pipeline.Errorf("vocabulary", "cannot be used: %s", err)
-	}
-	if err := artifacts.WriteVocabulary(t.Output("vocabulary"), stored(merges)); err != nil {
+	if err := artifacts.WriteVocabulary(t.Output("vocabulary"), vocabulary.Definition()); err != nil {
 		return err
 	}
 	if err := write(ctx, t, "tokens", text, vocabulary); err != nil || len(z.HeldOut) == 0 {
@@ -122,7 +118,7 @@ func read(t *pipeline.Task, field string, refs []pipeline.Ref) ([][]byte, error)
 }
 
 // train learns the merges of a vocabulary of exactly size ids.
-func train(ctx context.Context, text [][]byte, size int) ([]bpe.Merge, error) {
+func train(ctx context.Context, text [][]byte, size int) (*bpe.Vocabulary, error) {
 	vocabulary, err := bpe.Train(ctx, slices.Values(text), size)
 	if err != nil {
 		return nil, err
@@ -130,28 +126,16 @@ func train(ctx context.Context, text [][]byte, size int) ([]bpe.Merge, error) {
 	if reached := vocabulary.Size(); reached < size {
 		return nil, pipeline.Errorf("vocab_size", "must be at most %d for this text, is %d: after that no pair of tokens occurs twice", reached, size)
 	}
-	return vocabulary.Merges(), nil
+	return vocabulary, nil
 }
 
-// take reads the merges of a vocabulary made elsewhere.
-func take(path string) ([]bpe.Merge, error) {
-	stored, err := artifacts.ReadVocabulary(path)
+// take reads a vocabulary made elsewhere.
+func take(path string) (*bpe.Vocabulary, error) {
+	d, err := artifacts.ReadVocabulary(path)
 	if err != nil {
 		return nil, err
 	}
-	merges := make([]bpe.Merge, len(stored))
-	for i, m := range stored {
-		merges[i] = bpe.Merge(m)
-	}
-	return merges, nil
-}
-
-func stored(merges []bpe.Merge) []artifacts.Merge {
-	all := make([]artifacts.Merge, len(merges))
-	for i, m := range merges {
-		all[i] = artifacts.Merge(m)
-	}
-	return all
+	return bpe.Build(d)
 }
 
 // write encodes passages and writes them as an output.
@@ -171,5 +155,5 @@ func write(ctx context.Context, t *pipeline.Task, output string, passages [][]by
 		read += len(p)
 	}
 	fmt.Fprintf(t.Log, "%s: %d bytes in %d passages are %d tokens\n", output, read, len(passages), len(ids))
-	return artifacts.WriteTokens(t.Output(output), ids, stored(v.Merges()))
+	return artifacts.WriteTokens(t.Output(output), ids, v.Definition())
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -55,11 +54,7 @@ func text(t *testing.T, tokens *artifacts.Tokens) string {
 	for _, id := range tokens.Uint16() {
 		ids = append(ids, uint32(id))
 	}
-	merges := make([]bpe.Merge, len(tokens.Vocabulary))
-	for i, m := range tokens.Vocabulary {
-		merges[i] = bpe.Merge(m)
-	}
-	v, err := bpe.New(merges)
+	v, err := bpe.Build(tokens.Vocabulary)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +99,7 @@ tokenize "t" {
 			t.Errorf("%d tokens of %d ids, want at most %d of %d", tokens.Len(), tokens.VocabularySize(), c.tokens, c.size)
 		}
 		for _, path := range []string{run.Path("tokenize.t", "vocabulary"), filepath.Join(run.Path("tokenize.t", "held_out"), "vocabulary.parquet")} {
-			if merges, err := artifacts.ReadVocabulary(path); err != nil || !slices.Equal(merges, tokens.Vocabulary) {
+			if d, err := artifacts.ReadVocabulary(path); err != nil || !d.Equal(tokens.Vocabulary) {
 				t.Errorf("%d ids: %s is another vocabulary than that of the tokens, %v", c.size, path, err)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 
 	"anneal/artifacts"
 	"anneal/lm"
+	"anneal/lm/bpe"
 	"anneal/pipeline"
 	"anneal/stages/internal/weights"
 )
@@ -33,7 +34,7 @@ var Outputs = []pipeline.Output{
 // Plan is what is trained.
 type Plan struct {
 	Net        *lm.Net
-	Vocabulary []artifacts.Merge // goes with the weights
+	Vocabulary *bpe.Definition // goes with the weights
 	Optimizer  lm.AdamW
 	Schedule   lm.Schedule
 	ZLoss      float64

@@ -46,7 +46,7 @@ func (*given) Outputs() []pipeline.Output {
 var (
 	Model   = lm.Model{Family: "llama", Layers: 1, Width: 8, Heads: 2, FF: 16, NormEps: 1e-5, RopeTheta: 10000}
 	Context = 16
-	Merges  = []artifacts.Merge{{Left: 't', Right: 'h'}, {Left: 256, Right: 'e'}}
+	Merges  = []bpe.Merge{{Left: 't', Right: 'h'}, {Left: 256, Right: 'e'}}
 )
 
 func (*given) Run(ctx context.Context, t *pipeline.Task) error {
@@ -77,13 +77,9 @@ func (*given) Run(ctx context.Context, t *pipeline.Task) error {
 }
 
 // tokens are the first n of a text that never ends.
-func tokens(n int, merges []artifacts.Merge) func(path string) error {
+func tokens(n int, merges []bpe.Merge) func(path string) error {
 	return func(path string) error {
-		var converted []bpe.Merge
-		for _, m := range merges {
-			converted = append(converted, bpe.Merge(m))
-		}
-		v, err := bpe.New(converted)
+		v, err := bpe.New(merges)
 		if err != nil {
 			return err
 		}
@@ -92,7 +88,7 @@ func tokens(n int, merges []artifacts.Merge) func(path string) error {
 		for state := uint32(1); len(ids) < n; state = state*1664525 + 1013904223 {
 			ids = v.Encode(ids, []byte(words[state>>16%uint32(len(words))]+" "))
 		}
-		return artifacts.WriteTokens(path, ids[:n], merges)
+		return artifacts.WriteTokens(path, ids[:n], v.Definition())
 	}
 }
 
@@ -134,7 +130,7 @@ func saved(validationLosses ...float64) func(path string) error {
 		if err != nil {
 			return err
 		}
-		w, err := weights.Create(path, net, Merges)
+		w, err := weights.Create(path, net, bpe.Plain(Merges))
 		if err != nil {
 			return err
 		}

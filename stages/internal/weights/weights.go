@@ -15,8 +15,8 @@ import (
 type Model struct {
 	Net        *lm.Net
 	Vocabulary *bpe.Vocabulary
-	Merges     []artifacts.Merge // the vocabulary's, as artifacts hold them
-	Save       artifacts.Save    // the save point that the parameters are of
+	Definition *bpe.Definition // the vocabulary's, as artifacts hold it
+	Save       artifacts.Save  // the save point that the parameters are of
 }
 
 // Load reads the last save point of the "weights" artifact in the folder path. Every error names a file.
@@ -29,7 +29,7 @@ func Load(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := vocabulary(w.Vocabulary)
+	v, err := bpe.Build(w.Vocabulary)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -68,14 +68,6 @@ func shapeOf(path string, stored artifacts.Model) (lm.Model, error) {
 	return m, err
 }
 
-func vocabulary(merges []artifacts.Merge) (*bpe.Vocabulary, error) {
-	converted := make([]bpe.Merge, len(merges))
-	for i, m := range merges {
-		converted[i] = bpe.Merge(m)
-	}
-	return bpe.New(converted)
-}
-
 // Encode returns the ids of a text.
 func (m *Model) Encode(text string) []int32 {
 	ids := m.Vocabulary.Encode(nil, []byte(text))
@@ -93,7 +85,7 @@ type Writer struct {
 }
 
 // Create starts a "weights" artifact in the folder path.
-func Create(path string, net *lm.Net, vocabulary []artifacts.Merge) (*Writer, error) {
+func Create(path string, net *lm.Net, vocabulary *bpe.Definition) (*Writer, error) {
 	shape, err := marshalShape(net.Model())
 	if err != nil {
 		return nil, err

@@ -9,17 +9,18 @@ import (
 
 	"anneal/artifacts"
 	"anneal/lm"
+	"anneal/lm/bpe"
 )
 
 var (
 	model  = lm.Model{Family: "llama", Layers: 2, Width: 8, Heads: 4, KVHeads: 2, FF: 12, Tied: true, NormEps: 1e-6, RopeTheta: 500}
-	merges = []artifacts.Merge{{Left: 'a', Right: 'b'}}
+	merges = []bpe.Merge{{Left: 'a', Right: 'b'}}
 )
 
 func write(t *testing.T, net *lm.Net) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "weights")
-	w, err := Create(path, net, merges)
+	w, err := Create(path, net, bpe.Plain(merges))
 	if err != nil {
 		t.Fatal(err)
 	}
