@@ -134,7 +134,7 @@ func readBlocks(path string, more func(Block) bool) error {
 			return err
 		}
 	}
-	r := parquet.NewGenericReader[Block](p, p.Schema())
+	r := parquet.NewGenericReader[Block](p)
 	defer r.Close()
 	batch := make([]Block, batchRows)
 	for left := r.NumRows(); left > 0; {
