@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"anneal/artifacts"
 	"anneal/cli"
 	"anneal/pipeline"
 )
@@ -60,6 +61,10 @@ func TestDescriptions(t *testing.T) {
 		}
 		for _, o := range k.Outputs {
 			demand(k.Name+"."+o.Name, o.Doc)
+			free := k.Name == "checkpoint" && (o.Name == "chosen" || o.Name == "candidates") // has columns of the sweep
+			if o.Type == "table" && !free && o.Schema == "" || o.Schema != "" && artifacts.SchemaNamed(o.Schema) == nil {
+				t.Errorf("%s.%s is a table of the schema %q, want one of artifacts.Schemas", k.Name, o.Name, o.Schema)
+			}
 		}
 	}
 	for _, b := range append(append(s.Blocks, s.Stage), s.Executors...) {

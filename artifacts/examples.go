@@ -8,12 +8,12 @@ import (
 // Example is a task's problem with its reference: a row of an "examples" artifact. Prompt and Response are what a model
 // reads and is to write; templates have been applied.
 type Example struct {
-	Prompt   string `parquet:"prompt"`
-	Response string `parquet:"response"` // ends with Stop
-	Answer   string `parquet:"answer"`   // what Extract finds in Response
-	Stop     string `parquet:"stop"`     // where it appears, generation ends
-	Extract  string `parquet:"extract"`  // how: see ExtractAnswer
-	Label    *int64 `parquet:"label"`    // index of the class, null where there are no classes
+	Prompt   string `parquet:"prompt" doc:"what a model reads"`
+	Response string `parquet:"response" doc:"what it is to write; ends with stop"`
+	Answer   string `parquet:"answer" doc:"what extract finds in response"`
+	Stop     string `parquet:"stop" doc:"where it appears, generation ends"`
+	Extract  string `parquet:"extract" doc:"how an answer is found in a response: all, last_line, or after: and a marker"`
+	Label    *int64 `parquet:"label" unit:"index" null:"there are no classes" doc:"of the class"`
 }
 
 // How an answer is found in a response.

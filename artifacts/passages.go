@@ -2,9 +2,9 @@ package artifacts
 
 // Passage is a labelled piece of text: a row of a "passages" artifact, which linear probes read.
 type Passage struct {
-	Text  string `parquet:"text"`
-	Label int64  `parquet:"label"` // index of the class, from 0
-	Split string `parquet:"split"` // SplitTrain, SplitValidation or SplitTest
+	Text  string `parquet:"text" doc:"the passage"`
+	Label int64  `parquet:"label" unit:"index" doc:"of the class, from 0"`
+	Split string `parquet:"split" doc:"train, validation or test"`
 }
 
 // Names of the splits.

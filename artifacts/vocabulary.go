@@ -15,10 +15,10 @@ import (
 
 // token is a row of a "vocabulary" artifact, a row an id.
 type token struct {
-	ID    int64  `parquet:"id"`
-	Bytes []byte `parquet:"bytes"` // what it decodes to, a special token's name, or nothing
-	Left  *int64 `parquet:"left"`  // the merge of lowest rank that makes it; null where none does
-	Right *int64 `parquet:"right"`
+	ID    int64  `parquet:"id" unit:"index" doc:"of the token, which is its row"`
+	Bytes []byte `parquet:"bytes" doc:"what it decodes to, a special token's name, or nothing"`
+	Left  *int64 `parquet:"left" unit:"index" null:"no merge makes it" doc:"id of the left side of the merge of lowest rank that makes it"`
+	Right *int64 `parquet:"right" unit:"index" null:"no merge makes it" doc:"id of its right side"`
 }
 
 // tokenizerKey is the key of the file's metadata under which a tokenizer stands. A vocabulary of plain bytes and merges

@@ -34,11 +34,11 @@ type Model struct {
 
 // Save is a row of saves.parquet: a moment of the training at which the parameters were kept.
 type Save struct {
-	Step           int64    `parquet:"step"`            // optimizer steps done; 0: as initialised
-	Tokens         int64    `parquet:"tokens"`          // seen in training
-	TrainLoss      *float64 `parquet:"train_loss"`      // nats a token, lately; null before the first step
-	ValidationLoss *float64 `parquet:"validation_loss"` // nats a token; null where there is no validation set
-	File           string   `parquet:"file"`
+	Step           int64    `parquet:"step" unit:"steps" doc:"optimizer steps done; 0: as initialised"`
+	Tokens         int64    `parquet:"tokens" unit:"tokens" doc:"seen in training"`
+	TrainLoss      *float64 `parquet:"train_loss" unit:"nats/token" null:"before the first step" doc:"lately"`
+	ValidationLoss *float64 `parquet:"validation_loss" unit:"nats/token" null:"there is no validation set" doc:"of the validation set"`
+	File           string   `parquet:"file" doc:"that holds the parameters, by its name in the folder"`
 }
 
 // Parameter is one tensor of a model, row-major.

@@ -76,6 +76,8 @@ type Output struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
 	Doc  string `json:"description"` // what it holds, in a line
+	// Schema names the columns of a table; "" where they depend on settings, or the type says them.
+	Schema string `json:"schema,omitempty"`
 }
 
 // Ref is a field that reads an artifact: an output of a node. The zero Ref reads nothing.
@@ -90,9 +92,12 @@ func (r Ref) IsZero() bool { return r.Node == nil }
 func (r Ref) String() string { return r.Node.Addr + "." + r.Output }
 
 // File is a field that reads bytes from outside the graph, through a source: a local file ("file"), a file of the Go
-// toolchain ("gofile"), the documentation of its packages ("godoc"), a file of a Go module ("gomodule"), a file of the
-// Hugging Face hub or a folder of those that a pattern names ("hf").
-type File struct{ Source, Name string }
+// toolchain ("gofile"), the documentation of its packages ("godoc"), a file of a Go module ("gomodule"), a file of the web
+// ("https"), a file of the Hugging Face hub or a folder of those that a pattern names ("hf"). A local folder is a "file" too.
+type File struct {
+	Source, Name string
+	SHA256       string `json:",omitempty"` // of the web's: what it is to be, in hexadecimal digits
+}
 
 // Row is an artifact together with the sweep point of the node that made it. A field of this type is the only way
 // coordinates reach a stage, and with it a key.

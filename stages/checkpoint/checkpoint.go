@@ -33,7 +33,7 @@ type Checkpoint struct {
 func (s *Checkpoint) Outputs() []pipeline.Output {
 	outputs := []pipeline.Output{
 		{Name: "weights", Type: "weights", Doc: "the one save point chosen"},
-		{Name: "parameters", Type: "table", Doc: "statistics of each of its tensors"},
+		{Name: "parameters", Type: "table", Schema: "parameters", Doc: "statistics of each of its tensors"},
 	}
 	if len(s.Among) > 0 {
 		outputs = append(outputs,
@@ -77,7 +77,7 @@ func (s *Checkpoint) Run(ctx context.Context, t *pipeline.Task) error {
 		return err
 	}
 	defer parameters.Close()
-	var rows []Statistics
+	var rows []artifacts.ParameterRow
 	for i, p := range parameters.List {
 		t.Progress(i, len(parameters.List), nil)
 		if err := ctx.Err(); err != nil {

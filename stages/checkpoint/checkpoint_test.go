@@ -63,14 +63,14 @@ func TestSelect(t *testing.T) {
 
 func TestStatistics(t *testing.T) {
 	got := describe(artifacts.Parameter{Name: "q", Shape: []int{2, 2}, Values: []float32{1, -7, 3, 3}})
-	want := Statistics{Name: "q", Shape: "2×2", Elements: 4, Mean: 0, Std: 4.123105625617661, RMS: 4.123105625617661, AbsoluteMaximum: 7, Norm: 8.246211251235321}
+	want := artifacts.ParameterRow{Name: "q", Shape: "2×2", Elements: 4, Mean: 0, Std: 4.123105625617661, RMS: 4.123105625617661, AbsoluteMaximum: 7, Norm: 8.246211251235321}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if got := describe(artifacts.Parameter{Name: "norm", Shape: []int{3}, Values: []float32{2, 2, 2}}); got.Mean != 2 || got.Std != 0 || got.RMS != 2 || got.Shape != "3" {
 		t.Errorf("got %+v", got)
 	}
-	rows, err := artifacts.ReadRows[Statistics](pipelinetest.Run(t, kinds, 1, tiny(""), nil).Path("checkpoint.c", "parameters"))
+	rows, err := artifacts.ReadRows[artifacts.ParameterRow](pipelinetest.Run(t, kinds, 1, tiny(""), nil).Path("checkpoint.c", "parameters"))
 	if err != nil || len(rows) != len(trainingtest.Model.Shapes(258)) || rows[0].Name != "embedding" || rows[0].Shape != "258×8" {
 		t.Errorf("the table is %+v, %v", rows, err)
 	}

@@ -8,19 +8,8 @@ import (
 	"anneal/artifacts"
 )
 
-// Statistics is a row of the parameters table: one tensor. Sums are of float64 in the order of the elements.
-type Statistics struct {
-	Name            string  `parquet:"name"`
-	Shape           string  `parquet:"shape"` // rows×columns
-	Elements        int64   `parquet:"elements"`
-	Mean            float64 `parquet:"mean"`
-	Std             float64 `parquet:"std"`              // √(Σ(x−mean)²/n)
-	RMS             float64 `parquet:"rms"`              // √(Σx²/n)
-	AbsoluteMaximum float64 `parquet:"absolute_maximum"` // max |x|
-	Norm            float64 `parquet:"norm"`             // √Σx²
-}
-
-func describe(p artifacts.Parameter) Statistics {
+// describe sums in float64, in the order of the elements.
+func describe(p artifacts.Parameter) artifacts.ParameterRow {
 	n := float64(len(p.Values))
 	var sum, squares, largest float64
 	for _, v := range p.Values {
@@ -38,7 +27,7 @@ func describe(p artifacts.Parameter) Statistics {
 	for i, d := range p.Shape {
 		dims[i] = fmt.Sprint(d)
 	}
-	return Statistics{
+	return artifacts.ParameterRow{
 		Name: p.Name, Shape: strings.Join(dims, "×"), Elements: int64(len(p.Values)),
 		Mean: mean, Std: math.Sqrt(spread / n), RMS: math.Sqrt(squares / n),
 		AbsoluteMaximum: largest, Norm: math.Sqrt(squares),

@@ -64,22 +64,22 @@ type section struct {
 func (p *Probe) sections() []section {
 	var all []section
 	if p.Overfit != nil {
-		all = append(all, section{"overfit", pipeline.Output{Name: "losses", Type: "table", Doc: "of overfit, one row: mean losses (nats a token), their gap and standard errors"}, p.Overfit})
+		all = append(all, section{"overfit", pipeline.Output{Name: "losses", Type: "table", Schema: "losses", Doc: "of overfit, one row: mean losses (nats a token), their gap and standard errors"}, p.Overfit})
 	}
 	if p.Separability != nil {
-		all = append(all, section{"separability", pipeline.Output{Name: "separability", Type: "table", Doc: "of separability, a row for each layer and pool, and for chance, the majority and a bag of bytes"}, p.Separability})
+		all = append(all, section{"separability", pipeline.Output{Name: "separability", Type: "table", Schema: "separability", Doc: "of separability, a row for each layer and pool, and for chance, the majority and a bag of bytes"}, p.Separability})
 	}
 	if p.Spectrum != nil {
-		all = append(all, section{"spectrum", pipeline.Output{Name: "spectrum", Type: "table", Doc: "of spectrum, a row for each layer, head and matrix, with and without the gains of norms"}, p.Spectrum})
+		all = append(all, section{"spectrum", pipeline.Output{Name: "spectrum", Type: "table", Schema: "spectrum", Doc: "of spectrum, a row for each layer, head and matrix, with and without the gains of norms"}, p.Spectrum})
 	}
 	if p.Features != nil {
-		all = append(all, section{"features", pipeline.Output{Name: "features", Type: "table", Doc: "of features, a row for each layer, centred and not: ranks of the hidden states, share of dormant units"}, p.Features})
+		all = append(all, section{"features", pipeline.Output{Name: "features", Type: "table", Schema: "features", Doc: "of features, a row for each layer, centred and not: ranks of the hidden states, share of dormant units"}, p.Features})
 	}
 	if p.Norms != nil {
-		all = append(all, section{"norms", pipeline.Output{Name: "norms", Type: "table", Doc: "of norms, a row for each tensor and one for all: norms of weights and updates, learning rate against norm"}, p.Norms})
+		all = append(all, section{"norms", pipeline.Output{Name: "norms", Type: "table", Schema: "norms", Doc: "of norms, a row for each tensor and one for all: norms of weights and updates, learning rate against norm"}, p.Norms})
 	}
 	if p.Noise != nil {
-		all = append(all, section{"noise", pipeline.Output{Name: "noise", Type: "table", Doc: "of noise, a row for each scale and one for none: mean loss (nats a token), its increase and standard errors"}, p.Noise})
+		all = append(all, section{"noise", pipeline.Output{Name: "noise", Type: "table", Schema: "noise", Doc: "of noise, a row for each scale and one for none: mean loss (nats a token), its increase and standard errors"}, p.Noise})
 	}
 	if p.Sample != nil {
 		all = append(all, section{"sample", pipeline.Output{Name: "samples", Type: "samples", Doc: "of sample, a row for each prompt and sample: response, reference, whether it is right, log-probabilities"}, p.Sample})
@@ -91,7 +91,7 @@ func (p *Probe) sections() []section {
 }
 
 // scores is the output of the score block.
-var scores = pipeline.Output{Name: "scores", Type: "table", Doc: "of score, a row for each split and number of shots, and for each k of drawn answers"}
+var scores = pipeline.Output{Name: "scores", Type: "table", Schema: "scores", Doc: "of score, a row for each split and number of shots, and for each k of drawn answers"}
 
 // Outputs is one artifact a block: losses, separability, spectrum, features, norms, noise, samples, scores.
 func (p *Probe) Outputs() []pipeline.Output {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"anneal/artifacts"
 	"anneal/pipeline"
 )
 
@@ -100,25 +101,11 @@ func (c Claim) Check() error {
 	return errors.Join(errs...)
 }
 
-// claimed is a row of claims.parquet.
-type claimed struct {
-	Name      string `parquet:"name"`
-	Says      string `parquet:"says"`
-	Verdict   string `parquet:"verdict"`
-	Sentence  string `parquet:"sentence"`
-	Cases     int64  `parquet:"cases"`
-	Holds     int64  `parquet:"holds"`
-	Fails     int64  `parquet:"fails"`
-	MoreSeeds *int64 `parquet:"more_seeds"` // null where none are needed, or no number would do
-	Unit      string `parquet:"unit"`
-	Seeds     *int64 `parquet:"seeds"` // likewise
-}
-
 // claimRows are the answers as a table.
-func claimRows(claims []claimView) []claimed {
-	var rows []claimed
+func claimRows(claims []claimView) []artifacts.ClaimRow {
+	var rows []artifacts.ClaimRow
 	for _, c := range claims {
-		row := claimed{Name: c.Name, Says: c.Says, Verdict: c.Verdict, Sentence: c.Sentence, Cases: int64(c.Cases), Holds: int64(c.Holds), Fails: int64(c.Fails), Unit: c.answer.Unit}
+		row := artifacts.ClaimRow{Name: c.Name, Says: c.Says, Verdict: c.Verdict, Sentence: c.Sentence, Cases: int64(c.Cases), Holds: int64(c.Holds), Fails: int64(c.Fails), Unit: c.answer.Unit}
 		if c.answer.Seeds > 0 {
 			row.MoreSeeds, row.Seeds = new(int64(c.MoreSeeds)), new(int64(c.answer.Seeds))
 		}

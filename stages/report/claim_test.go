@@ -241,7 +241,7 @@ func TestChanceSeldomDecides(t *testing.T) {
 // The verdicts are left as a table.
 func TestClaimsTable(t *testing.T) {
 	r := pipelinetest.Run(t, kinds, 2, whole, nil)
-	rows, err := artifacts.ReadRows[claimed](filepath.Join(r.Path("report.r", "report"), "claims.parquet"))
+	rows, err := artifacts.ReadRows[artifacts.ClaimRow](filepath.Join(r.Path("report.r", "report"), "claims.parquet"))
 	if err != nil || len(rows) != 1 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}

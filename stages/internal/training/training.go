@@ -27,8 +27,8 @@ const rowEvery = 10
 // Outputs of a training stage.
 var Outputs = []pipeline.Output{
 	{Name: "weights", Type: "weights", Doc: "the model at each save point, with its vocabulary"},
-	{Name: "metrics", Type: "table", Doc: "rows along the training: step, tokens, epochs, learning rate, losses (nats a token), norms of gradient and weights, diverged_at"},
-	{Name: "summary", Type: "table", Doc: "one row: parameters, steps, tokens, repetition of the data, the timescale of weight decay, the last losses, diverged_at"},
+	{Name: "metrics", Type: "table", Schema: "training", Doc: "rows along the training: step, tokens, epochs, learning rate, losses (nats a token), norms of gradient and weights, diverged_at"},
+	{Name: "summary", Type: "table", Schema: "training_summary", Doc: "one row: parameters, steps, tokens, repetition of the data, the timescale of weight decay, the last losses, diverged_at"},
 }
 
 // Plan is what is trained.
