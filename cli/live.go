@@ -264,6 +264,8 @@ func value(name string, v float64) string {
 		return fmt.Sprintf("%.1fk tokens/s", v/1000)
 	case name == "tokens_per_second":
 		return fmt.Sprintf("%.0f tokens/s", v)
+	case name == "bytes_per_second":
+		return bytes(int64(v)) + "/s"
 	}
 	return fmt.Sprintf("%s %.4g", strings.ReplaceAll(name, "_", " "), v)
 }

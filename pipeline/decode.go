@@ -176,16 +176,19 @@ func (d *decoder) attribute(v reflect.Value, f *field, val cty.Value, at string)
 // leaf decodes an artifact or a source and notes it in the node.
 func (d *decoder) leaf(v reflect.Value, f *field, val cty.Value, at string) error {
 	if v.Type() == fileField {
-		file := File{Source: "file"}
+		var file File
 		switch {
 		case val.IsNull():
 			return fmt.Errorf("has a null where a file is expected")
 		case val.Type() == fileType:
 			file = *val.EncapsulatedValue().(*File)
 		case val.Type() == cty.String:
-			file.Name = val.AsString()
+			var err error
+			if file, err = plainFile(val.AsString()); err != nil {
+				return err
+			}
 		default:
-			return fmt.Errorf("takes the path of a file or a source such as gofile(\"...\"), not %s", describe(val))
+			return fmt.Errorf("takes the path of a file or folder, or a source such as gofile(\"...\"), not %s", describe(val))
 		}
 		v.Set(reflect.ValueOf(file))
 		d.node.files = append(d.node.files, external{field: at, file: file, dir: d.dir})

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -24,7 +25,7 @@ func sourceFunction(name, description, param string) function.Function {
 		Params:      []function.Parameter{{Name: param, Type: cty.String}},
 		Type:        function.StaticReturnType(fileType),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			return cty.CapsuleVal(fileType, &File{name, args[0].AsString()}), nil
+			return cty.CapsuleVal(fileType, &File{Source: name, Name: args[0].AsString()}), nil
 		},
 	})
 }
@@ -38,7 +39,7 @@ var moduleFunction = function.New(&function.Spec{
 		if err := source.CheckModule(module, path); err != nil {
 			return cty.UnknownVal(fileType), err
 		}
-		return cty.CapsuleVal(fileType, &File{"gomodule", module + " " + path}), nil
+		return cty.CapsuleVal(fileType, &File{Source: "gomodule", Name: module + " " + path}), nil
 	},
 })
 
@@ -51,9 +52,39 @@ var hubFunction = function.New(&function.Spec{
 		if err := source.CheckHub(repository, path); err != nil {
 			return cty.UnknownVal(fileType), err
 		}
-		return cty.CapsuleVal(fileType, &File{"hf", repository + " " + path}), nil
+		return cty.CapsuleVal(fileType, &File{Source: "hf", Name: repository + " " + path}), nil
 	},
 })
+
+var httpsFunction = function.New(&function.Spec{
+	Description: "A file of the web at an address that starts with https://, and its SHA-256, 64 hexadecimal digits, which `curl -L ADDRESS | sha256sum` prints, or `sha256sum FILE` where you have the file. The digest alone is what it is: another address of the same file changes no key. It is fetched when a stage reads it, goes on where it broke off, and is checked.",
+	Params:      []function.Parameter{{Name: "address", Type: cty.String}, {Name: "sha256", Type: cty.String}},
+	Type:        function.StaticReturnType(fileType),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		address, sum := args[0].AsString(), args[1].AsString()
+		if err := source.CheckHTTPS(address, sum); err != nil {
+			return cty.UnknownVal(fileType), err
+		}
+		return cty.CapsuleVal(fileType, &File{Source: "https", Name: address, SHA256: strings.ToLower(sum)}), nil
+	},
+})
+
+// plainFile reads the text that names a file: a path, or an address of the hub. The error completes a sentence that starts with the field.
+func plainFile(text string) (File, error) {
+	scheme, address, _ := strings.Cut(text, "://")
+	switch {
+	case scheme == text:
+	case scheme == "hf":
+		repository, path := source.ParseHub(address)
+		if err := source.CheckHub(repository, path); err != nil {
+			return File{}, fmt.Errorf("names the hub, where %w", err)
+		}
+		return File{Source: "hf", Name: repository + " " + path}, nil
+	case scheme == "https" || scheme == "http":
+		return File{}, errors.New("names a file of the web, whose bytes could be others tomorrow: write https(\"https://...\", \"SHA256\"), with the 64 digits that `sha256sum FILE` prints")
+	}
+	return File{Source: "file", Name: text}, nil
+}
 
 // identify finds what makes the bytes of x what they are: the digest of a local file's or a toolchain file's content,
 // or what pins the documentation of the toolchain, a module or a repository. The error completes a sentence that starts with the field.
@@ -67,8 +98,10 @@ func (c *Config) identify(x *external) error {
 		}
 		if info, err := os.Stat(x.path); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("names %s, which is not there%s; paths are relative to the folder of the pipeline file", x.path, otherForm(x.path))
+		} else if err == nil && info.IsDir() {
+			return c.identifyFolder(x)
 		} else if err == nil && !info.Mode().IsRegular() {
-			return fmt.Errorf("names %s, which is not a regular file", x.path)
+			return fmt.Errorf("names %s, which is neither a file nor a folder", x.path)
 		}
 	case "gofile":
 		path, err := source.GoFile(context.Background(), x.file.Name)
@@ -82,6 +115,9 @@ func (c *Config) identify(x *external) error {
 			return fmt.Errorf("cannot be read: %w", err)
 		}
 		x.kind, x.value = "godoc", x.file.Name+" "+version
+		return nil
+	case "https":
+		x.kind, x.value = "https", x.file.SHA256
 		return nil
 	case "gomodule", "hf":
 		x.kind, x.value = x.file.Source, x.file.Name
@@ -119,26 +155,21 @@ func otherForm(path string) string {
 	return ""
 }
 
-// fetch writes the bytes of x to the file at to, and checks that they are what the key says.
-func (x *external) fetch(ctx context.Context, to string) error {
+// fetch writes the bytes of x to the file or folder at to, and checks that they are what the key says.
+func (x *external) fetch(ctx context.Context, to string, d *source.Downloads) error {
 	switch x.kind {
 	case "godoc":
 		return writeFile(to, func(w io.Writer) error { return source.WriteGoDoc(ctx, w, x.file.Name) })
 	case "gomodule":
 		return writeFile(to, func(w io.Writer) error { return source.WriteModuleFile(ctx, w, x.file.Name) })
 	case "hf":
-		return source.FetchHub(ctx, to, x.file.Name)
+		return d.FetchHub(ctx, to, x.file.Name)
+	case "https":
+		return d.FetchHTTPS(ctx, to, x.file.Name, x.file.SHA256)
+	case "folder":
+		return x.copyFolder(ctx, to)
 	}
-	err := writeFile(to, func(w io.Writer) error {
-		f, err := os.Open(x.path)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		_, err = io.Copy(w, f)
-		return err
-	})
-	if err != nil {
+	if err := source.Copy(to, x.path); err != nil {
 		return err
 	}
 	digest, _, err := store.HashFile(to)
@@ -146,9 +177,14 @@ func (x *external) fetch(ctx context.Context, to string) error {
 		return err
 	}
 	if digest.String() != x.value {
-		return fmt.Errorf("%s changed after it was planned; run again", x.path)
+		return x.changed()
 	}
 	return nil
+}
+
+// changed says that a local file or folder is not what it was.
+func (x *external) changed() error {
+	return fmt.Errorf("%s changed after it was planned; run again", x.path)
 }
 
 // writeFile writes a read-only file.

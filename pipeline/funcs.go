@@ -22,6 +22,7 @@ var functions = map[string]function.Function{
 	"gofile":   sourceFunction("gofile", "A file of the Go toolchain, by its path in GOROOT.", "path"),
 	"godoc":    sourceFunction("godoc", "The doc comments of the Go toolchain's packages that match the pattern, as prose: std, an import path, or one that ends in /... for all below it.", "pattern"),
 	"gomodule": moduleFunction,
+	"https":    httpsFunction,
 	"hf":       hubFunction,
 
 	"abs":      said(stdlib.AbsoluteFunc, "The number without its sign."),

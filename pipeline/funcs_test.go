@@ -125,6 +125,7 @@ func TestFunctions(t *testing.T) {
 		{`can(godoc("std"))`, `true`},
 		{`can(gomodule("golang.org/x/text@v0.3.0", "LICENSE"))`, `true`},
 		{`can(hf("owner/model@0123456789abcdef0123456789abcdef01234567", "*.json"))`, `true`},
+		{`can(https("https://example.org/a.txt", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"))`, `true`},
 		{`coalesce("a", env("HOME"))`, `"a"`},
 	} {
 		got, problems := evaluate(t, c.expression)
@@ -193,6 +194,8 @@ func TestFunctionErrors(t *testing.T) {
 		{`gomodule("golang.org/x/text@latest", "LICENSE")`, `"latest" is not an exact version`},
 		{`gomodule("golang.org/x/text@v0.3", "LICENSE")`, `"v0.3" is not an exact version`},
 		{`gomodule("golang.org/x/text@v2.0.0", "LICENSE")`, "should be v0 or v1, not v2"},
+		{`https("https://example.org/a.txt", "0123")`, "64 hexadecimal digits, and is \"0123\": `curl -L 'https://example.org/a.txt' | sha256sum` prints it"},
+		{`https("https://example.org/a.txt")`, "Missing value for \"sha256\". A file of the web at an address that starts with https://, and its SHA-256, 64 hexadecimal digits, which `curl -L ADDRESS | sha256sum` prints"},
 		{`hf("owner/model@main", "vocab.json")`, `"owner/model@main" names no commit`},
 		{`gomodule("golang.org/x/text@v0.3.0", "../LICENSE")`, `"../LICENSE" is no path in a module`},
 	} {

@@ -37,7 +37,7 @@ func TestHubSource(t *testing.T) {
 	}))
 	defer server.Close()
 	t.Setenv("HF_ENDPOINT", server.URL)
-	expect(t, s.run(blocks), "done word.w\n")
+	expect(t, s.run(blocks), "progress word.w\nprogress word.w\ndone word.w\n") // bytes as they came, and that they are there
 	facts := fmt.Sprint(s.result("word.w").Key)
 	if want := "{hf file.0 datasets/owner/books@" + commit + " data/a.txt}"; !strings.Contains(facts, want) {
 		t.Errorf("the facts are %s, want %s", facts, want)

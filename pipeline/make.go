@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"anneal/artifacts/store"
+	"anneal/pipeline/source"
 )
 
 // commitsAtOnce is how many stages may be on their way into the store beside those that run. Making files durable is
@@ -233,7 +234,7 @@ func (r *runner) stage(ctx context.Context, t *Task, s *stageRun) error {
 			continue
 		}
 		path := filepath.Join(t.attempt.In(), "file"+strconv.Itoa(len(t.files)))
-		if err := x.fetch(ctx, path); ctx.Err() != nil {
+		if err := r.fetch(ctx, s, x, path); ctx.Err() != nil {
 			return ctx.Err()
 		} else if err != nil {
 			return Errorf(x.field, "cannot be read: %s", err)
@@ -241,6 +242,31 @@ func (r *runner) stage(ctx context.Context, t *Task, s *stageRun) error {
 		t.files[x.file] = path
 	}
 	return nil
+}
+
+// fetch puts bytes from outside that s reads at the path to, and reports in bytes how far that is if they come from elsewhere.
+func (r *runner) fetch(ctx context.Context, s *stageRun, x external, to string) error {
+	started := time.Now()
+	var last time.Time
+	report := func(e Event) {
+		e.Addr, e.Action = s.node.Addr, "progress"
+		r.emit(e)
+	}
+	err := x.fetch(ctx, to, &source.Downloads{
+		Store: r.st,
+		Tell:  func(text string) { report(Event{Text: text}) },
+		Progress: func(done, total, new int64) {
+			if now := time.Now(); done == total || now.Sub(last) >= betweenReports {
+				last = now
+				rate := float64(new) / max(now.Sub(started).Seconds(), 1e-3)
+				report(Event{Step: int(done), Total: int(total), Values: map[string]float64{"bytes_per_second": rate}})
+			}
+		},
+	})
+	if !last.IsZero() && err == nil {
+		report(Event{}) // of the stage's own work nothing is known yet
+	}
+	return err
 }
 
 // origin returns the stage that what s reads in a field can be made by again while the key of s is locked. Where stages
@@ -296,6 +322,9 @@ func (r *runner) restore(ctx context.Context, producer *stageRun, b store.Blob, 
 	return nil
 }
 
+// betweenReports is the least time between two reports of progress.
+const betweenReports = 200 * time.Millisecond
+
 // progress returns a stage's way to report, which passes on at most five reports a second and the last step. The values
 // remain the stage's; those that are not finite have no form in JSON and are left out.
 func (r *runner) progress(s *stageRun) func(step, total int, values map[string]float64) {
@@ -305,7 +334,7 @@ func (r *runner) progress(s *stageRun) func(step, total int, values map[string]f
 		mu.Lock()
 		defer mu.Unlock()
 		s.reported.step, s.reported.total = step, total
-		if now := time.Now(); step == total || now.Sub(last) >= 200*time.Millisecond {
+		if now := time.Now(); step == total || now.Sub(last) >= betweenReports {
 			last = now
 			values = maps.Clone(values)
 			maps.DeleteFunc(values, func(_ string, v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })

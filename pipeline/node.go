@@ -53,9 +53,10 @@ type external struct {
 	field string
 	file  File
 	dir   string // which the path of a local file is relative to
-	kind  string // of its fact: "file", whose value is a content digest, or a source that pins more than bytes
+	kind  string // of its fact: "file", whose value is a content digest, "folder" likewise, or a source that pins more than bytes
 	value string
-	path  string // of a file
+	path  string         // of a file or a folder
+	files []store.Object // of a folder
 }
 
 // producers lists the nodes that n reads from, each once.

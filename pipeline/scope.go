@@ -346,6 +346,13 @@ func (c *Config) eval(expr hcl.Expression, ctx *hcl.EvalContext) (cty.Value, hcl
 		if off := disabledIn(d); off != nil {
 			diags[i] = problem(*d.Subject, "Not enabled", "%s.", off)
 		}
+		if call, ok := d.Expression.(*hclsyntax.FunctionCallExpr); ok && d.Summary == "Not enough function arguments" {
+			if f, ok := functions[call.Name]; ok {
+				more := *diags[i]
+				more.Detail += " " + f.Description()
+				diags[i] = &more
+			}
+		}
 		if secrets := secretsOf(expr, ctx); secrets != nil { // a part of which d may quote, or show as a value of for
 			plain := *diags[i]
 			plain.EvalContext = nil

@@ -1,6 +1,9 @@
 package store
 
-import "os"
+import (
+	"os"
+	"path/filepath"
+)
 
 // Object is one file of the store that a blob consists of.
 type Object struct {
@@ -37,3 +40,6 @@ func (s *Store) ResultPath(key Digest) string { return s.resultPath(key) }
 
 // DroppedPath returns the file, empty, that says of b that it was dropped on purpose.
 func (s *Store) DroppedPath(b Blob) string { return s.marker(b.Digest) }
+
+// FetchPath returns where a file from elsewhere is kept while it comes and for a while after. Whoever uses it holds the lock of d.
+func (s *Store) FetchPath(d Digest) string { return filepath.Join(s.dir, "fetch", d.String()) }

@@ -9,6 +9,8 @@
 //	work/locks              each key's lock is that of a byte; where there are no such locks, that of work/<key>.lock
 //	work/spare-<key>/       empty folders of an attempt that succeeded, for another
 //	rerun/<key>/            what a stage made when it ran again to be compared
+//	fetch/<digest>          a file from elsewhere, whole or as far as it has come, by a digest of what it is to be, whose lock
+//	                        is held by whoever writes; gc clears those that were not used lately
 //	results-<key>/          files on their way to the user; the lock of the key is held
 //	damaged/<name>          objects and results whose bytes no longer match their name
 //	sweep.lock, sweep.gate  held together by commits, alone by a sweep

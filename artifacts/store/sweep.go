@@ -368,7 +368,7 @@ func (w *sweep) debris() error {
 			all = append(all, filepath.Join(dir, "work", e.Name()))
 		}
 	}
-	for _, pattern := range []string{"damaged/*", "work/" + sparePrefix + "*", "rerun/*", resultsPrefix + "*", "cat-*", "*" + partial, "runs/*" + partial, "objects/*/*" + partial, "results/*/*" + partial} {
+	for _, pattern := range []string{"damaged/*", "work/" + sparePrefix + "*", "rerun/*", "fetch/*", resultsPrefix + "*", "cat-*", "*" + partial, "runs/*" + partial, "objects/*/*" + partial, "results/*/*" + partial} {
 		paths, err := filepath.Glob(filepath.Join(escape(dir), pattern))
 		if err != nil {
 			return err

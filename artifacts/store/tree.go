@@ -25,6 +25,15 @@ func encodeManifest(entries []entry) []byte {
 	return b.Bytes()
 }
 
+// TreeDigest returns the digest of the manifest of files, in the order given.
+func TreeDigest(files []Object) Digest {
+	entries := make([]entry, len(files))
+	for i, f := range files {
+		entries[i] = entry{f.Digest, f.Size, f.Name}
+	}
+	return sha256.Sum256(encodeManifest(entries))
+}
+
 func decodeManifest(data []byte) ([]entry, error) {
 	var entries []entry
 	for line := range strings.Lines(string(data)) {

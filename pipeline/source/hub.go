@@ -1,10 +1,10 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,9 +20,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"anneal/artifacts/store"
 )
 
 var (
@@ -54,12 +55,23 @@ func CheckHub(repository, file string) error {
 	return nil
 }
 
+// ParseHub takes an address of the hub apart, without the hf:// before it: owner/model@COMMIT/path into owner/model@COMMIT and path.
+// Without a path it means all files, "**".
+func ParseHub(address string) (repository, file string) {
+	name, rest, pinned := strings.Cut(address, "@")
+	if !pinned {
+		return address, "**"
+	}
+	commit, file, _ := strings.Cut(rest, "/")
+	return name + "@" + commit, cmp.Or(file, "**")
+}
+
 // FetchHub fetches what name gives, as "repository@commit path", to the path to: a file, or for a pattern a folder with the
 // files that match, each below its path in the repository. It asks the hub's HTTP API at HF_ENDPOINT, with the token in
 // HF_TOKEN, and checks every byte against the digests that the commit has: SHA-256 of large files, those of git of others.
-func FetchHub(ctx context.Context, to, name string) error {
+func (d *Downloads) FetchHub(ctx context.Context, to, name string) error {
 	repository, file, _ := strings.Cut(name, " ")
-	err := fetchHub(ctx, to, repository, file)
+	err := fetchHub(ctx, *d, to, repository, file)
 	if err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -69,8 +81,9 @@ func FetchHub(ctx context.Context, to, name string) error {
 	return nil
 }
 
-func fetchHub(ctx context.Context, to, repository, file string) error {
-	h := hub{endpoint: strings.TrimRight(os.Getenv("HF_ENDPOINT"), "/"), token: strings.TrimSpace(os.Getenv("HF_TOKEN"))}
+func fetchHub(ctx context.Context, d Downloads, to, repository, file string) error {
+	h := hub{endpoint: strings.TrimRight(os.Getenv("HF_ENDPOINT"), "/")}
+	h.client = client{token: strings.TrimSpace(os.Getenv("HF_TOKEN")), refusal: h.refusal, tell: d.Tell}
 	if h.endpoint == "" {
 		h.endpoint = "https://huggingface.co"
 	}
@@ -82,23 +95,30 @@ func fetchHub(ctx context.Context, to, repository, file string) error {
 		return err
 	}
 	var beside []string
+	var total int64
 	found := slices.DeleteFunc(entries, func(e hubEntry) bool {
 		matches := e.Path == file
 		if several {
 			matches, _ = doublestar.Match(file, e.Path)
 		}
 		if matches && e.Type == "file" {
+			total += e.Size
 			return false
 		}
 		beside = append(beside, e.Path)
 		return true
 	})
+	if len(found) == 0 && slices.Contains(beside, file) {
+		return fmt.Errorf("it is a folder: write %q for all files in it", file+"/**")
+	}
 	if len(found) == 0 {
 		return errors.New(repository + " has no such file" + few(beside))
 	}
 	if !several {
-		return h.file(ctx, found[0], to)
+		return d.fetch(ctx, &h.client, h.remote(found[0]), to)
 	}
+	var before, fresh int64
+	tell := d.Progress
 	for _, e := range found {
 		if !filepath.IsLocal(filepath.FromSlash(e.Path)) {
 			return fmt.Errorf("%s has a file of the name %q, which leads elsewhere", repository, e.Path)
@@ -107,9 +127,15 @@ func fetchHub(ctx context.Context, to, repository, file string) error {
 		if err := os.MkdirAll(filepath.Dir(part), 0o777); err != nil {
 			return err
 		}
-		if err := h.file(ctx, e, part); err != nil {
+		came := int64(0)
+		d.Progress = func(done, _, new int64) {
+			came = new
+			tell(before+done, total, fresh+new)
+		}
+		if err := d.fetch(ctx, &h.client, h.remote(e), part); err != nil {
 			return err
 		}
+		before, fresh = before+e.Size, fresh+came
 	}
 	return nil
 }
@@ -128,7 +154,10 @@ func few(names []string) string {
 }
 
 // hub is a repository at a commit, as a server tells of it.
-type hub struct{ endpoint, token, name, commit string }
+type hub struct {
+	client
+	endpoint, name, commit string
+}
 
 // hubEntry is a file or a folder of a repository.
 type hubEntry struct {
@@ -141,27 +170,33 @@ type hubEntry struct {
 	} `json:"lfs"`
 }
 
+// largestPage bounds the bytes of a page of a list.
+const largestPage = 64 << 20
+
 // tree lists a folder, page by page.
-func (h hub) tree(ctx context.Context, folder string, recursive bool) ([]hubEntry, error) {
+func (h *hub) tree(ctx context.Context, folder string, recursive bool) ([]hubEntry, error) {
 	api := h.name
 	if !strings.HasPrefix(api, "datasets/") {
 		api = "models/" + api
 	}
-	place := h.endpoint + "/api/" + api + "/tree/" + h.commit
+	address := h.endpoint + "/api/" + api + "/tree/" + h.commit
 	if folder != "." {
-		place += "/" + escapePath(folder)
+		address += "/" + escapePath(folder)
 	}
 	query := "recursive=" + strconv.FormatBool(recursive)
 	var all []hubEntry
 	for query != "" {
 		var page []hubEntry
-		err := h.get(ctx, place+"?"+query, func(r *http.Response) error {
+		err := h.get(ctx, address+"?"+query, nil, func(r *http.Response) error {
 			query = nextPage(r.Header)
-			text, err := io.ReadAll(r.Body)
+			text, err := io.ReadAll(io.LimitReader(r.Body, largestPage))
 			if err != nil {
-				return &transientError{err}
+				return &transientError{error: fmt.Errorf("%s: %w", place(address), err)}
 			}
-			return json.Unmarshal(text, &page)
+			if err := json.Unmarshal(text, &page); err != nil {
+				return fmt.Errorf("%s answers with something that is no list of files: %w", place(address), err)
+			}
+			return nil
 		})
 		var status *statusError
 		if errors.As(err, &status) && status.code == http.StatusNotFound && folder != "." {
@@ -186,33 +221,20 @@ func nextPage(header http.Header) string {
 	return ""
 }
 
-// file fetches a file and checks its bytes.
-func (h hub) file(ctx context.Context, e hubEntry, to string) error {
-	return h.get(ctx, h.endpoint+"/"+h.name+"/resolve/"+h.commit+"/"+escapePath(e.Path), func(r *http.Response) error {
-		f, err := os.Create(to) // what an attempt before left is cut off
-		if err != nil {
-			return err
+// remote is where the bytes of a file are, and what they are.
+func (h *hub) remote(e hubEntry) remote {
+	address := h.endpoint + "/" + h.name + "/resolve/" + h.commit + "/" + escapePath(e.Path)
+	if e.LFS != nil {
+		if key, err := store.ParseDigest(e.LFS.OID); err == nil {
+			return remote{address, e.Size, key, sha256.New, e.LFS.OID}
 		}
-		var sum hash.Hash
-		want := e.OID
-		if e.LFS != nil {
-			sum, want = sha256.New(), e.LFS.OID
-		} else {
-			sum = sha1.New()
-			fmt.Fprintf(sum, "blob %d\x00", e.Size)
-		}
-		n, err := io.Copy(io.MultiWriter(f, sum), r.Body)
-		if err = errors.Join(err, f.Close()); err != nil {
-			return &transientError{err}
-		}
-		if n != e.Size {
-			return &transientError{fmt.Errorf("%s came with %d bytes, the commit has %d", e.Path, n, e.Size)}
-		}
-		if got := hex.EncodeToString(sum.Sum(nil)); got != want {
-			return fmt.Errorf("%s came with the digest %s, the commit has %s", e.Path, got, want)
-		}
-		return os.Chmod(to, 0o444)
-	})
+	}
+	git := func() hash.Hash {
+		sum := sha1.New()
+		fmt.Fprintf(sum, "blob %d\x00", e.Size)
+		return sum
+	}
+	return remote{address, e.Size, sha256.Sum256([]byte("git blob " + e.OID)), git, e.OID}
 }
 
 func escapePath(p string) string {
@@ -223,91 +245,19 @@ func escapePath(p string) string {
 	return strings.Join(parts, "/")
 }
 
-// statusError is an answer of a server that is not what was asked for.
-type statusError struct {
-	code int
-	text string
-}
-
-func (e *statusError) Error() string { return e.text }
-
-// transientError may not come again.
-type transientError struct{ error }
-
-func (e *transientError) Unwrap() error { return e.error }
-
-// hubAttempts is how often something is asked for, hubPause how long the first pause between two attempts is; each further
-// one is twice as long.
-const hubAttempts = 5
-
-var hubPause = time.Second
-
-// longestPause bounds what a server may ask for.
-const longestPause = time.Minute
-
-var hubClient = &http.Client{Transport: patientTransport()}
-
-func patientTransport() *http.Transport {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.ResponseHeaderTimeout = time.Minute
-	return t
-}
-
-// get asks for an address until it answers, and hands on the answer.
-func (h hub) get(ctx context.Context, address string, take func(*http.Response) error) error {
-	pause := hubPause
-	for attempt := 1; ; attempt++ {
-		wait, err := h.once(ctx, address, take)
-		var transient *transientError
-		if err == nil || ctx.Err() != nil || !errors.As(err, &transient) {
-			return err
-		}
-		if attempt == hubAttempts {
-			return fmt.Errorf("%w, %d times", err, attempt)
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(max(pause, wait)):
-		}
-		pause *= 2
-	}
-}
-
-// once asks once. wait is how long the server wants to be left alone.
-func (h hub) once(ctx context.Context, address string, take func(*http.Response) error) (wait time.Duration, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return 0, err
-	}
-	if h.token != "" {
-		request.Header.Set("Authorization", "Bearer "+h.token) // which another host that it leads to does not get
-	}
-	r, err := hubClient.Do(request)
-	if err != nil {
-		return 0, &transientError{err}
-	}
-	defer r.Body.Close()
-	if r.StatusCode == http.StatusOK {
-		return 0, take(r)
-	}
-	says := &statusError{r.StatusCode, fmt.Sprintf("%s answers %s", request.URL.Redacted(), r.Status)}
+// refusal says what an answer means that brings nothing.
+func (h *hub) refusal(code int) string {
 	switch {
-	case r.StatusCode == http.StatusUnauthorized && h.token == "":
-		says.text += ": there is no such repository, or it is not open to all: set HF_TOKEN to a token of somebody who may read it"
-	case r.StatusCode == http.StatusUnauthorized:
-		says.text += ": the token in HF_TOKEN is not a valid one, or there is no such repository"
-	case r.StatusCode == http.StatusForbidden && h.token == "":
-		says.text += ": accept the terms on the repository's page, and set HF_TOKEN to a token of yours"
-	case r.StatusCode == http.StatusForbidden:
-		says.text += ": the token in HF_TOKEN may not read it; where the repository's page has terms, accept them"
-	case r.StatusCode == http.StatusNotFound:
-		says.text += ": there is no such repository, or it has no such commit or file"
-	case r.StatusCode == http.StatusTooManyRequests || r.StatusCode >= 500:
-		if seconds, err := strconv.Atoi(r.Header.Get("Retry-After")); err == nil && seconds > 0 {
-			wait = min(time.Duration(seconds)*time.Second, longestPause)
-		}
-		return wait, &transientError{says}
+	case code == http.StatusUnauthorized && h.token == "":
+		return "there is no such repository, or it is not open to all: set HF_TOKEN to a token of somebody who may read it"
+	case code == http.StatusUnauthorized:
+		return "the token in HF_TOKEN is not a valid one, or there is no such repository"
+	case code == http.StatusForbidden && h.token == "":
+		return "accept the terms on the repository's page, and set HF_TOKEN to a token of yours"
+	case code == http.StatusForbidden:
+		return "the token in HF_TOKEN may not read it; where the repository's page has terms, accept them"
+	case code == http.StatusNotFound:
+		return "there is no such repository, or it has no such commit or file"
 	}
-	return 0, says
+	return ""
 }

@@ -16,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 const commit = "0123456789abcdef0123456789abcdef01234567"
@@ -44,9 +43,7 @@ func newHub(t *testing.T) *hubServer {
 	t.Cleanup(server.Close)
 	t.Setenv("HF_ENDPOINT", server.URL+"/")
 	t.Setenv("HF_TOKEN", "")
-	pause := hubPause
-	hubPause = time.Nanosecond
-	t.Cleanup(func() { hubPause = pause })
+	hasten(t)
 	return s
 }
 
@@ -129,7 +126,7 @@ func (s *hubServer) tree(w http.ResponseWriter, r *http.Request, repository, fol
 func fetched(t *testing.T, name string) (string, error) {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "file0")
-	if err := FetchHub(t.Context(), to, name); err != nil {
+	if err := downloads(t).FetchHub(t.Context(), to, name); err != nil {
 		return "", err
 	}
 	var all []string
@@ -165,7 +162,8 @@ func TestHub(t *testing.T) {
 	}
 	for _, c := range []struct{ name, want string }{
 		{books + " data/z.txt", `hf("` + books + `", "data/z.txt"): ` + books + " has no such file; there are data/a.txt, data/b.txt, data/c.txt, data/d e.txt and 2 more"},
-		{books + " data", "has no such file; there are README.md, data, empty.txt"},
+		{books + " data", `it is a folder: write "data/**" for all files in it`},
+		{books + " dat", "has no such file; there are README.md, data, empty.txt"},
 		{books + " data/*.json", "has no such file; there are data/a.txt"},
 		{books + " none/a.txt", "has no folder none, or there is no such repository or commit"},
 		{"owner/none@" + commit + " a.txt", "404 Not Found: there is no such repository"},
@@ -206,7 +204,7 @@ func TestHubRetries(t *testing.T) {
 			t.Errorf("after %d: %q, %v", code, got, err)
 		}
 	}
-	for _, c := range []struct{ code, times int }{{503, hubAttempts}, {429, hubAttempts}, {403, 1}, {404, 1}} {
+	for _, c := range []struct{ code, times int }{{503, attempts}, {429, attempts}, {403, 1}, {404, 1}} {
 		s.failures, s.asked = map[string]int{file: -c.code}, nil
 		_, err := fetched(t, "owner/model@"+commit+" vocab.json")
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprint(c.code)) || len(s.asked) != 1+c.times {
@@ -216,7 +214,7 @@ func TestHubRetries(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("enough")
 	cancel(reason)
-	if err := FetchHub(ctx, filepath.Join(t.TempDir(), "f"), "owner/model@"+commit+" vocab.json"); !errors.Is(err, reason) {
+	if err := downloads(t).FetchHub(ctx, filepath.Join(t.TempDir(), "f"), "owner/model@"+commit+" vocab.json"); !errors.Is(err, reason) {
 		t.Errorf("error %v", err)
 	}
 }
