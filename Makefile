@@ -18,6 +18,7 @@ check:
 bench: # against make, ninja, Snakemake, PyTorch and the machine's peak; installs what it can of them; see docs/speed.md
 	bench/graph.py
 	bench/training.py
+	bench/data.py
 
 reference: # docs/reference/, from the code; after a change of kinds, attributes, functions or commands
 	go run . schema --markdown docs/reference

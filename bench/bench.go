@@ -15,7 +15,9 @@ import (
 )
 
 // Benchmarks returns all benchmarks.
-func Benchmarks() []cli.Benchmark { return []cli.Benchmark{train, gemm, sample, decay, tokenize} }
+func Benchmarks() []cli.Benchmark {
+	return []cli.Benchmark{train, gemm, sample, decay, tokenize, storing, tokens}
+}
 
 // size is a model and the batches that it is measured with: those of bench/torch_train.py.
 type size struct {
