@@ -23,7 +23,7 @@ by CPU time of all threads: as one file and as a folder of 64. Beside them, SHA-
 
 The store lies in memory where the machine has /dev/shm: a disk would be measured otherwise. GOMAXPROCS=1 in the environment holds it to one core.`,
 	Measure: func(flags *flag.FlagSet) func(context.Context, func(any)) error {
-		dir := flags.String("dir", memoryDir(), "make the store in `DIR`, and remove it")
+		dir := flags.String("dir", "", "make the store in `DIR`, and remove it; without it, /dev/shm or else where temporary files go")
 		mb := countFlag(flags, "mb", 1024, "store `N` MB")
 		return func(ctx context.Context, row func(any)) error {
 			return inFolder(*dir, func(dir string) error { return storeSpeed(ctx, dir, int(*mb), row) })
@@ -39,16 +39,11 @@ type storeRow struct {
 	GBPerCPUSecond float64 `json:"gb_per_cpu_second"`
 }
 
-// memoryDir is a folder whose files lie in memory, or the one for temporary files.
-func memoryDir() string {
-	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
-		return "/dev/shm"
-	}
-	return os.TempDir()
-}
-
-// inFolder calls f with a new folder in parent, and removes it.
+// inFolder calls f with a new folder in parent, and removes it. Without a parent it is one whose files lie in memory, or the one for temporary files.
 func inFolder(parent string, f func(dir string) error) error {
+	if info, err := os.Stat("/dev/shm"); parent == "" && err == nil && info.IsDir() {
+		parent = "/dev/shm"
+	}
 	dir, err := os.MkdirTemp(parent, "anneal-bench-")
 	if err != nil {
 		return err

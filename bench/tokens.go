@@ -22,7 +22,7 @@ var tokens = cli.Benchmark{
 Resident memory is what the step added to the process's; pages of the map that were touched count, though the system can take them back at any time.
 It reads /proc, which only Linux has.`,
 	Measure: func(flags *flag.FlagSet) func(context.Context, func(any)) error {
-		dir := flags.String("dir", memoryDir(), "write the artifact in `DIR`, and remove it")
+		dir := flags.String("dir", "", "write the artifact in `DIR`, and remove it; without it, /dev/shm or else where temporary files go")
 		mb := countFlag(flags, "mb", 1024, "`N` MB of ids")
 		return func(_ context.Context, row func(any)) error {
 			return inFolder(*dir, func(dir string) error { return openTokens(dir, int(*mb), row) })
