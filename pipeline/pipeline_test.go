@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"anneal/pipeline"
@@ -56,11 +57,17 @@ func (w *word) Run(ctx context.Context, t *pipeline.Task) error {
 	}
 	text := w.Text
 	for _, f := range w.File {
-		b, err := os.ReadFile(t.File(f))
+		err := filepath.WalkDir(t.File(f), func(path string, e os.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			b, err := os.ReadFile(path)
+			text += string(b)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		text += string(b)
 	}
 	return os.WriteFile(t.Output("out"), []byte(text), 0o666)
 }

@@ -39,6 +39,7 @@ func newHub(t *testing.T) *hubServer {
 		s.files["datasets/owner/books@"+commit+" "+name] = content
 	}
 	s.files["owner/model@"+commit+" vocab.json"] = "{}"
+	s.files["owner/model@"+commit+" .gitattributes"] = "* text"
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	t.Setenv("HF_ENDPOINT", server.URL+"/")
@@ -155,6 +156,7 @@ func TestHub(t *testing.T) {
 		{books + " data/**/*.txt", "data/a.txt=one data/b.txt=two data/c.txt=three data/d e.txt=four data/deep/e.txt=five"},
 		{books + " *.{md,json}", "README.md=Read me\n"},
 		{books + " */deep/?.txt", "data/deep/e.txt=five"},
+		{"owner/model@" + commit + " **", ".gitattributes=* text vocab.json={}"},
 	} {
 		if got, err := fetched(t, c.name); err != nil || got != c.want {
 			t.Errorf("%s gives %q, %v, want %q", c.name, got, err, c.want)
@@ -239,6 +241,46 @@ func TestHubDamaged(t *testing.T) {
 	}
 	if got, err := fetched(t, books+" README.md"); err != nil || got != ".=Read me\n" {
 		t.Errorf("cut short once: %q, %v", got, err)
+	}
+}
+
+// TestHubResumes: files of a folder that are there already are not asked for again, and a part of one is gone on with.
+func TestHubResumes(t *testing.T) {
+	s := newHub(t)
+	d := downloads(t)
+	name := "datasets/owner/books@" + commit + " data/*.{txt,parquet}"
+	s.failures = map[string]int{"/datasets/owner/books/resolve/" + commit + "/data/c.txt": 403}
+	if err := d.FetchHub(t.Context(), filepath.Join(t.TempDir(), "f"), name); err == nil || !strings.Contains(err.Error(), "403") {
+		t.Fatalf("error %v", err)
+	}
+	s.asked = nil
+	var done, total, fresh int64
+	d.Progress = func(a, b, c int64) { done, total, fresh = a, b, c }
+	to := filepath.Join(t.TempDir(), "f")
+	if err := d.FetchHub(t.Context(), to, name); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range s.asked {
+		if strings.HasSuffix(path, "a.txt") || strings.HasSuffix(path, "b.txt") {
+			t.Errorf("asked for %s again", path)
+		}
+	}
+	if all := int64(len("onetwothreefourPAR1")); done != all || total != all || fresh != int64(len("threefourPAR1")) {
+		t.Errorf("%d of %d bytes, %d of them new", done, total, fresh)
+	}
+}
+
+func TestParseHub(t *testing.T) {
+	for _, c := range []struct{ address, repository, file string }{
+		{"owner/model@C", "owner/model@C", "**"},
+		{"owner/model@C/", "owner/model@C", "**"},
+		{"datasets/owner/name@C/data/a b@1.txt", "datasets/owner/name@C", "data/a b@1.txt"},
+		{"datasets/owner/name@C/data/*.parquet", "datasets/owner/name@C", "data/*.parquet"},
+		{"datasets/owner/name/data/a.txt", "datasets/owner/name/data/a.txt", "**"},
+	} {
+		if repository, file := ParseHub(c.address); repository != c.repository || file != c.file {
+			t.Errorf("%s is %q and %q", c.address, repository, file)
+		}
 	}
 }
 
