@@ -56,7 +56,7 @@ for (const dir of dirs) {
   const files = JSON.parse(readFileSync(join(dir, 'truth.json'), 'utf8'))
   for (const reader of [duckdb, hyparquet, parquetWasm, polars, arrow]) {
     let read = 0
-    let values = 0
+    let cells = 0
     for (const want of files) {
       const open = reader[extname(want.path).slice(1)]
       if (!open) continue
@@ -70,9 +70,9 @@ for (const dir of dirs) {
         problems++
       }
       read++
-      for (const c of want.columns) values += c.values.length
+      for (const c of want.columns) cells += c.values.length
     }
-    console.log(`${reader.name}: ${read} files of ${basename(dir)}, ${values} values`)
+    console.log(`${reader.name}: ${read} files of ${basename(dir)}, ${cells} cells`)
     if (read === 0 && reader !== arrow) problems++
   }
 }
