@@ -152,8 +152,10 @@ func TestSweepDebris(t *testing.T) {
 	}
 	defer unlock()
 	debris := []string{"work/" + dead.String(), "damaged/x", "rerun/x/out/a", "results-1/report/a", "runs/1.json.part", "objects/ab/1.part", "results/ab/1.part",
-		"results/01/" + dead.String(), "work/" + sparePrefix + Digest{4}.String() + "/1/out/a"}
-	for _, path := range debris[1:] {
+		"results/01/" + dead.String(), "work/" + sparePrefix + Digest{4}.String() + "/1/out/a",
+		"fetch/" + dead.String()}
+	fetching := s.FetchPath(live)
+	for _, path := range append(debris[1:], "fetch/"+live.String()) {
 		path = filepath.Join(s.Dir(), path)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte("?"), 0o666)); err != nil {
 			t.Fatal(err)
@@ -171,6 +173,9 @@ func TestSweepDebris(t *testing.T) {
 		if _, err := os.Lstat(filepath.Join(s.Dir(), path)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+	if _, err := os.Stat(fetching); err != nil {
+		t.Error(err)
 	}
 	for _, key := range []Digest{live, due} {
 		if _, err := os.Stat(filepath.Join(s.Dir(), "work", key.String(), "1", "out")); err != nil {
