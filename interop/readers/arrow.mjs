@@ -7,8 +7,8 @@ export const untold = ['mark']
 
 function typeName(t) {
   if (DataType.isList(t) && !t.children[0].nullable) return `list<${typeName(t.children[0].type)}>`
-  if (DataType.isTimestamp(t) && t.unit === TimeUnit.MICROSECOND && t.timezone === 'UTC') return 'timestamp'
-  return { Utf8: 'string', Binary: 'bytes', Bool: 'bool' }[String(t)] ?? String(t).toLowerCase()
+  if (DataType.isTimestamp(t) && t.unit === TimeUnit.MICROSECOND && t.timezone === 'UTC') return 'time'
+  return { Utf8: 'string', Bool: 'bool' }[String(t)] ?? String(t).toLowerCase()
 }
 
 // reader returns a function that puts a value of type t into its form. Of times the library makes milliseconds: ofTable takes their numbers instead.

@@ -100,12 +100,12 @@ func typeName(t arrow.DataType) string {
 	case *arrow.StringType:
 		return "string"
 	case *arrow.BinaryType:
-		return "bytes"
+		return "binary"
 	case *arrow.BooleanType:
 		return "bool"
 	case *arrow.TimestampType:
 		if t.Unit == arrow.Microsecond && t.TimeZone == "UTC" {
-			return "timestamp"
+			return "time"
 		}
 	case *arrow.ListType:
 		if !t.ElemField().Nullable {

@@ -8,7 +8,7 @@
 //
 //   optional   whether a column may be null
 //   metadata   what stands in a file beside its columns
-//   bytes      the values of columns of bytes
+//   binary     the values of columns of bytes
 //   mark       a byte order mark that a text begins with: what decodes text in JavaScript drops it unless told not to
 import { readFileSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
@@ -40,7 +40,7 @@ function* differences(have, want, untold) {
     if (!h) return
     yield* check(`the type of ${w.name}`, h.type, w.type)
     if (!untold.includes('optional')) yield* check(`whether ${w.name} may be null`, h.optional, w.optional)
-    if (untold.includes('bytes') && w.type === 'bytes') {
+    if (untold.includes('binary') && w.type === 'binary') {
       yield* check(`what is told of ${w.name}`, h.values, undefined)
       continue
     }

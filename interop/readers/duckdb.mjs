@@ -8,7 +8,7 @@ const connection = await (await DuckDBInstance.create()).connect()
 const text = (s) => `'${s.replaceAll("'", "''")}'`
 const rows = async (sql) => (await connection.runAndReadAll(sql)).getRowObjectsJS()
 
-const types = { BIGINT: 'int64', DOUBLE: 'float64', VARCHAR: 'string', BLOB: 'bytes', BOOLEAN: 'bool', 'TIMESTAMP WITH TIME ZONE': 'timestamp' }
+const types = { BIGINT: 'int64', DOUBLE: 'float64', VARCHAR: 'string', BLOB: 'binary', BOOLEAN: 'bool', 'TIMESTAMP WITH TIME ZONE': 'time' }
 
 // plain takes blobs and times out of DuckDB's own classes.
 const plain = (v) => v?.bytes ?? v?.micros ?? v

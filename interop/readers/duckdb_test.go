@@ -14,7 +14,7 @@ import (
 
 // duckTypes are the names of truth.json by those of DuckDB.
 var duckTypes = map[string]string{
-	"BIGINT": "int64", "DOUBLE": "float64", "VARCHAR": "string", "BLOB": "bytes", "BOOLEAN": "bool", "TIMESTAMP WITH TIME ZONE": "timestamp",
+	"BIGINT": "int64", "DOUBLE": "float64", "VARCHAR": "string", "BLOB": "binary", "BOOLEAN": "bool", "TIMESTAMP WITH TIME ZONE": "time",
 }
 
 // TestDuckDBReadsParquet reads every table by SQL. Arrow files DuckDB reads with an extension alone, which is not part of it.

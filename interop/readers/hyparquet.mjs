@@ -10,8 +10,8 @@ export const untold = ['mark']
 const parsers = { ...DEFAULT_PARSERS, timestampFromMicroseconds: (v) => v }
 
 function typeName({ type, logical_type: logical }) {
-  if (type === 'INT64') return logical?.type === 'TIMESTAMP' && logical.unit === 'MICROS' && logical.isAdjustedToUTC ? 'timestamp' : 'int64'
-  if (type === 'BYTE_ARRAY') return logical?.type === 'STRING' ? 'string' : 'bytes'
+  if (type === 'INT64') return logical?.type === 'TIMESTAMP' && logical.unit === 'MICROS' && logical.isAdjustedToUTC ? 'time' : 'int64'
+  if (type === 'BYTE_ARRAY') return logical?.type === 'STRING' ? 'string' : 'binary'
   return { DOUBLE: 'float64', BOOLEAN: 'bool' }[type] ?? type
 }
 

@@ -2,20 +2,20 @@
 const view = new DataView(new ArrayBuffer(8))
 const hex = (n, digits) => n.toString(16).padStart(digits, '0')
 
-export function float64(v) {
+function float64(v) {
   view.setFloat64(0, v)
   return hex(view.getBigUint64(0), 16)
 }
 
-export function float32(v) {
+function float32(v) {
   view.setFloat32(0, v)
   return hex(view.getUint32(0), 8)
 }
 
-export const bytes = (v) => Buffer.from(v).toString('hex')
+const binary = (v) => Buffer.from(v).toString('hex')
 
 // form returns a function from a value that is not null to its form, by the name of a type.
-export const form = (type) => ({ float64, float32, bytes, string: (v) => v, bool: (v) => v })[type] ?? String
+export const form = (type) => ({ float64, float32, binary, string: (v) => v, bool: (v) => v })[type] ?? String
 
 // forms puts all values of a column into their form.
 export const forms = (type, values) => Array.from(values, (v) => (v === null ? null : form(type)(v)))
