@@ -2,12 +2,10 @@ package artifacts
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
-	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"anneal/lm/bpe"
 )
@@ -26,36 +24,6 @@ type Tokens struct {
 	small []uint16
 	large []uint32
 	file  *mapped
-}
-
-// WriteTokens writes a "tokens" artifact into the folder dir, which it makes. Ids take two bytes each where the
-// vocabulary has at most 65,536, four otherwise. An id outside the vocabulary is an error.
-func WriteTokens(dir string, ids []uint32, vocabulary *bpe.Definition) error {
-	size := vocabulary.Size()
-	for i, id := range ids {
-		if int(id) >= size {
-			return fmt.Errorf("%s: token %d has id %d, outside the vocabulary of %d", dir, i, id, size)
-		}
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	if err := WriteVocabulary(filepath.Join(dir, VocabularyFile), vocabulary); err != nil {
-		return err
-	}
-	bytes := arrow.Uint32Traits.CastToBytes(ids)
-	if size <= maxSmall {
-		small := make([]uint16, len(ids))
-		for i, id := range ids {
-			small[i] = uint16(id)
-		}
-		bytes = arrow.Uint16Traits.CastToBytes(small)
-	}
-	schema := idsSchema(size)
-	buffers := []*memory.Buffer{nil, memory.NewBufferBytes(bytes)}
-	data := array.NewData(schema.Field(0).Type, len(ids), buffers, nil, 0, 0)
-	record := array.NewRecord(schema, []arrow.Array{array.MakeFromData(data)}, int64(len(ids)))
-	return writeArrow(filepath.Join(dir, idsFile), schema, func(put func(arrow.Record) error) error { return put(record) })
 }
 
 // idsSchema is the one column of the ids of a vocabulary of the given size.
