@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"maps"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,7 +36,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"edit": edit, "code": code, "damage": damage,
+			"edit": edit, "code": code, "damage": damage, "serve": serve,
 		},
 	})
 }
@@ -74,6 +76,24 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(os.Chmod(f, 0o666))
 		ts.Check(os.WriteFile(f, b, 0o666))
 	}
+}
+
+// serve DIR serves a folder's files, those below N/ with the status N, at the address SERVER.
+func serve(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: serve DIR")
+	}
+	files := http.FileServer(http.Dir(ts.MkAbs(args[0])))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		if code, err := strconv.Atoi(first); err == nil {
+			w.WriteHeader(code)
+			return
+		}
+		files.ServeHTTP(w, r)
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("SERVER", server.URL)
 }
 
 // longTraining is a pipeline with a training that nobody waits for.

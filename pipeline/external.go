@@ -81,7 +81,7 @@ func plainFile(text string) (File, error) {
 		}
 		return File{Source: "hf", Name: repository + " " + path}, nil
 	case scheme == "https" || scheme == "http":
-		return File{}, errors.New("names a file of the web, whose bytes could be others tomorrow: write https(\"https://...\", \"SHA256\"), with the 64 digits that `sha256sum FILE` prints")
+		return File{}, errors.New("names a file of the web, whose bytes could be others tomorrow: write https(\"https://...\", \"SHA256\"), with the 64 digits that `curl -L ADDRESS | sha256sum` prints")
 	}
 	return File{Source: "file", Name: text}, nil
 }
