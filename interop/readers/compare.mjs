@@ -3,8 +3,8 @@
 // Opens every file that DIR/truth.json lists (interop/fixtures writes it) with every reader of JavaScript that knows its format, and compares rows,
 // names, types and order of columns, whether they allow nulls, metadata, and every value to the bit.
 //
-// A reader is a module with a name and a function for each format, parquet or arrow, of a path. It returns { rows, columns, metadata }, in the form of
-// truth.json. The limits of its library stand in untold, and no others are let pass:
+// A reader is a module with a name and a function for each format, parquet, arrow or csv, of a path. It returns { rows, columns, metadata }, in the form
+// of truth.json; of CSV, which has no types, columns have their texts. The limits of its library stand in untold, and no others are let pass:
 //
 //   optional   whether a column may be null
 //   metadata   what stands in a file beside its columns
@@ -17,6 +17,7 @@ import * as duckdb from './duckdb.mjs'
 import * as hyparquet from './hyparquet.mjs'
 import * as parquetWasm from './parquet-wasm.mjs'
 import * as polars from './polars.mjs'
+import { fromText } from './values.mjs'
 
 const dirs = process.argv.slice(2)
 if (dirs.length === 0) {
@@ -38,17 +39,26 @@ function* differences(have, want, untold) {
   for (const [i, w] of want.columns.entries()) {
     const h = have.columns[i]
     if (!h) return
+    if (h.texts) {
+      yield* values(h.texts.map((v) => fromText(w.type, v)), w.values.map((v) => (v === '' ? null : v)), w, untold)
+      continue
+    }
     yield* check(`the type of ${w.name}`, h.type, w.type)
     if (!untold.includes('optional')) yield* check(`whether ${w.name} may be null`, h.optional, w.optional)
     if (untold.includes('binary') && w.type === 'binary') {
       yield* check(`what is told of ${w.name}`, h.values, undefined)
       continue
     }
-    yield* check(`the number of values of ${w.name}`, h.values.length, w.values.length)
-    const values = untold.includes('mark') && w.type === 'string' ? w.values.map((v) => v?.replace(/^\ufeff/, '') ?? null) : w.values
-    const row = values.findIndex((v, row) => whole(h.values[row]) !== whole(v))
-    if (row >= 0) yield* check(`${w.name}, row ${row},`, h.values[row], values[row])
+    yield* values(h.values, w.values, w, untold)
   }
+}
+
+// values yields the first difference among the values of a column.
+function* values(have, want, { name, type }, untold) {
+  yield* check(`the number of values of ${name}`, have.length, want.length)
+  if (untold.includes('mark') && type === 'string') want = want.map((v) => v?.replace(/^\ufeff/, '') ?? null)
+  const row = want.findIndex((v, row) => whole(have[row]) !== whole(v))
+  if (row >= 0) yield* check(`${name}, row ${row},`, have[row], want[row])
 }
 
 let problems = 0

@@ -13,6 +13,12 @@ const types = { BIGINT: 'int64', DOUBLE: 'float64', VARCHAR: 'string', BLOB: 'bi
 // plain takes blobs and times out of DuckDB's own classes.
 const plain = (v) => v?.bytes ?? v?.micros ?? v
 
+export async function csv(path) {
+  const all = await connection.runAndReadAll(`from read_csv(${text(path)}, header = true, all_varchar = true, max_line_size = 4000000)`)
+  const values = all.getColumns()
+  return { rows: all.currentRowCount, columns: all.columnNames().map((name, i) => ({ name, texts: values[i] ?? [] })) }
+}
+
 export async function parquet(path) {
   const optional = new Map((await rows(`select name, repetition_type from parquet_schema(${text(path)})`)).map((c) => [c.name, c.repetition_type === 'OPTIONAL']))
   const metadata = new Map((await rows(`select decode(key) as key, decode(value) as value from parquet_kv_metadata(${text(path)})`)).map((m) => [m.key, m.value]))

@@ -54,6 +54,54 @@ func TestDuckDBReadsParquet(t *testing.T) {
 	})
 }
 
+// TestDuckDBReadsCSV takes every cell as text, and an empty one for null, as which a file of CSV cannot tell an empty string.
+func TestDuckDBReadsCSV(t *testing.T) {
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	each(t, ".csv", func(t *testing.T, path string, want file) {
+		have := make([]column, len(want.Columns))
+		for i, c := range want.Columns {
+			have[i] = column{Type: c.Type, Optional: c.Optional, Values: []any{}}
+			for row, v := range c.Values {
+				if v == "" {
+					c.Values[row] = nil
+				}
+			}
+		}
+		for i, row := range query(t, db, "describe from read_csv(?, header = true, all_varchar = true)", path) {
+			have[i].Name = fmt.Sprint(row[0])
+		}
+		rows := query(t, db, "from read_csv(?, header = true, all_varchar = true, max_line_size = 4000000)", path)
+		for _, row := range rows {
+			for i, v := range row {
+				have[i].Values = append(have[i].Values, fromText(t, want.Columns[i].Type, v))
+			}
+		}
+		compare(t, len(rows), have, want)
+	})
+}
+
+// fromText is a cell of CSV in the form of truth.json.
+func fromText(t *testing.T, kind string, v any) any {
+	text, ok := v.(string)
+	switch {
+	case !ok || text == "":
+		return nil
+	case kind == "float64":
+		x, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			t.Error(err)
+		}
+		return cell(t, x)
+	case kind == "bool":
+		return text == "true"
+	}
+	return text
+}
+
 // query returns the rows of a statement.
 func query(t *testing.T, db *sql.DB, statement string, arguments ...any) (all [][]any) {
 	t.Helper()

@@ -39,4 +39,8 @@ function ofFrame(frame) {
 }
 
 export const parquet = (path) => ofFrame(pl.readParquet(path))
+export function csv(path) {
+  const frame = pl.readCSV(path, { inferSchemaLength: 0 }) // all columns as text
+  return { rows: frame.height, columns: frame.columns.map((name) => ({ name, texts: frame.getColumn(name).toArray() })) }
+}
 export const arrow = (path) => ofFrame(pl.readIPC(readFileSync(path)))
