@@ -83,15 +83,15 @@ func (p *part) open() error {
 	if p.have, err = io.Copy(p.so, f); err != nil {
 		return err
 	}
-	p.most = p.have
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
 	if done := info.Mode()&0o200 == 0; done && !p.whole() || p.size >= 0 && p.have > p.size { // damaged
-		return p.restart()
+		err = p.restart()
 	}
-	return nil
+	p.most = p.have
+	return err
 }
 
 // whole tells whether the bytes that are there are those that are wanted.
