@@ -25,6 +25,7 @@ type hubServer struct {
 	mu       sync.Mutex
 	files    map[string]string // by repository@commit, a space and the path
 	large    func(path string) bool
+	stores   string // where large files are; "": here
 	token    string // asked for where it is not ""
 	failures map[string]int
 	asked    []string
@@ -78,7 +79,7 @@ func (s *hubServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if s.large(name) && r.URL.Query().Get("stored") == "" {
-			http.Redirect(w, r, r.URL.Path+"?stored=yes", http.StatusFound)
+			http.Redirect(w, r, s.stores+r.URL.Path+"?stored=yes", http.StatusFound)
 			return
 		}
 		if s.spoil != nil {
@@ -193,6 +194,25 @@ func TestHubToken(t *testing.T) {
 	t.Setenv("HF_TOKEN", "hf_right\n")
 	if got, err := fetched(t, "owner/model@"+commit+" vocab.json"); err != nil || got != ".={}" {
 		t.Errorf("with the token: %q, %v", got, err)
+	}
+}
+
+// TestHubStores: the place that large files come from is another one, which gets no token.
+func TestHubStores(t *testing.T) {
+	s := newHub(t)
+	s.token = "hf_right"
+	t.Setenv("HF_TOKEN", s.token)
+	asked := 0
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked++; r.Header.Get("Authorization") != "" || r.Header.Get("Referer") != "" {
+			t.Errorf("asked with %q", r.Header)
+		}
+		w.Write([]byte("PAR1"))
+	}))
+	defer elsewhere.Close()
+	s.stores = elsewhere.URL
+	if got, err := fetched(t, "datasets/owner/books@"+commit+" data/x.parquet"); err != nil || got != ".=PAR1" || asked != 1 {
+		t.Errorf("%q, %v, after asking %d times", got, err, asked)
 	}
 }
 
