@@ -168,7 +168,7 @@ func Join(blocks []Block) []Block {
 	var passages []Block
 	for i := 0; i < len(blocks); {
 		first, end, length := blocks[i], i+1, len(blocks[i].Text)
-		for end < len(blocks) && continues(first, length, blocks[end]) {
+		for end < len(blocks) && blocks[end-1].Continues(blocks[end]) {
 			length += len(blocks[end].Text)
 			end++
 		}
@@ -183,6 +183,7 @@ func Join(blocks []Block) []Block {
 	return passages
 }
 
-func continues(first Block, length int, next Block) bool {
-	return next.Source == first.Source && next.Document == first.Document && next.Offset == first.Offset+int64(length)
+// Continues tells whether next begins where b ends.
+func (b Block) Continues(next Block) bool {
+	return next.Source == b.Source && next.Document == b.Document && next.Offset == b.Offset+int64(len(b.Text))
 }

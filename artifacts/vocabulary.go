@@ -29,6 +29,8 @@ const tokenizerKey = "anneal.tokenizer"
 type tokenizer struct {
 	Pattern  bpe.Pattern `json:"pattern,omitempty"`
 	Whole    bool        `json:"whole,omitempty"`
+	ByID     bool        `json:"by_id,omitempty"`
+	Prefix   bpe.Prefix  `json:"prefix,omitempty"`
 	Special  []uint32    `json:"special,omitempty"` // ids
 	Fallback []uint32    `json:"fallback,omitempty"`
 	Unused   []uint32    `json:"unused,omitempty"`
@@ -47,7 +49,7 @@ func WriteVocabulary(path string, d *bpe.Definition) error {
 	}
 	rows := make([]token, len(d.Tokens))
 	ids := map[string]int{}
-	more := tokenizer{Pattern: d.Pattern, Whole: d.Whole}
+	more := tokenizer{Pattern: d.Pattern, Whole: d.Whole, ByID: d.ByID, Prefix: d.Prefix}
 	for i, t := range d.Tokens {
 		rows[i] = token{ID: int64(i), Bytes: t.Bytes}
 		if t.Kind == bpe.Text {
@@ -122,7 +124,7 @@ func readVocabulary(path string) (*bpe.Definition, error) {
 			return nil, fmt.Errorf("%s of its metadata: %w", tokenizerKey, err)
 		}
 	}
-	d := &bpe.Definition{Tokens: make([]bpe.Token, len(rows)), Pattern: more.Pattern, Whole: more.Whole}
+	d := &bpe.Definition{Tokens: make([]bpe.Token, len(rows)), Pattern: more.Pattern, Whole: more.Whole, ByID: more.ByID, Prefix: more.Prefix}
 	for i, t := range rows {
 		switch {
 		case t.ID != int64(i):

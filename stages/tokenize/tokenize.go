@@ -1,10 +1,12 @@
-// Package tokenize turns text into token ids, with a byte-level BPE vocabulary that it trains or takes from another
-// tokenize.
+// Package tokenize turns text into token ids, with a byte-pair encoding that it trains, takes from another tokenize or reads
+// from a published file.
 //
 // A stream of ids is that of the text's passages in order, parted by a blank line ("\n\n"), which is encoded on its own:
 // no token crosses the end of a passage. A passage is a stretch of a document that the text holds without a gap, so a
 // document of which blocks were held out for validation is several. A vocabulary of plain bytes has no other sign for
-// the end of a document.
+// the end of a document; one with special tokens may have one of them after each passage instead.
+//
+// Text and ids pass through in portions: memory holds a vocabulary and a few megabytes a core, however long the text is.
 package tokenize
 
 import (
@@ -26,20 +28,24 @@ var Kind = &pipeline.Kind{Name: "tokenize", Version: 1, Doc: doc, New: func() pi
 // plainBytes is the size of the vocabulary without merges.
 const plainBytes = 256
 
-// separator parts passages.
-const separator = "\n\n"
+const doc = `Text into token ids: byte-pair encoding, its vocabulary trained here, taken from another tokenize, or imported from a published tokenizer. 256 ids are plain bytes.
 
-const doc = `Text into token ids: byte-level BPE with GPT-2's pre-tokenisation, its vocabulary trained here or taken from another tokenize. 256 ids are plain bytes.
-
-Passages are parted by a blank line, and no token crosses the end of one.`
+Passages are parted by a blank line, or each is followed by the special token of end_of_document, and no token crosses the end of one.`
 
 // Tokenize is one tokenization.
 type Tokenize struct {
 	Text    []pipeline.Ref `hcl:"text" artifact:"text" doc:"to encode, and to train the vocabulary on"`
 	HeldOut []pipeline.Ref `hcl:"held_out,optional" artifact:"text" doc:"only to encode"`
 
-	VocabSize  int          `hcl:"vocab_size,optional" doc:"number of ids: 256 plain bytes, and merges"`
-	Vocabulary pipeline.Ref `hcl:"vocabulary,optional" artifact:"vocabulary" doc:"taken instead of training one"`
+	VocabSize  int           `hcl:"vocab_size,optional" doc:"number of ids: 256 plain bytes, merges, and special tokens"`
+	Vocabulary pipeline.Ref  `hcl:"vocabulary,optional" artifact:"vocabulary" doc:"taken instead of training one"`
+	Import     pipeline.File `hcl:"import,optional" doc:"read instead of training one: a tokenizer.json of Hugging Face, or a rank file of tiktoken"`
+
+	Pattern string   `hcl:"pattern,optional" values:"gpt2,llama3" doc:"how text is cut into pieces, which no token crosses: gpt2 where a vocabulary is trained and nothing is said; of a rank file it must be said"`
+	Special []string `hcl:"special,optional" doc:"names of special tokens, which are never made from text: they take the last ids of a vocabulary that is trained, and those after the ranks of a rank file, where an empty name skips an id"`
+
+	EndOfDocument string   `hcl:"end_of_document,optional" doc:"special token of the vocabulary that follows each passage, instead of a blank line between them"`
+	Export        []string `hcl:"export,optional" values:"huggingface,tiktoken" doc:"files of the vocabulary in the output tokenizer: tokenizer.json, and the rank file tokenizer.tiktoken"`
 }
 
 // Outputs lists what the tokenization leaves.
@@ -51,8 +57,14 @@ func (z *Tokenize) Outputs() []pipeline.Output {
 	if len(z.HeldOut) > 0 {
 		outputs = append(outputs, pipeline.Output{Name: "held_out", Type: "tokens", Doc: "the ids of held_out, where that is given"})
 	}
+	if len(z.Export) > 0 {
+		outputs = append(outputs, pipeline.Output{Name: "tokenizer", Type: "folder", Doc: "the files of export, where that is given"})
+	}
 	return outputs
 }
+
+// imports tells whether a file is given.
+func (z *Tokenize) imports() bool { return z.Import != pipeline.File{} }
 
 // Check tells whether the vocabulary is possible.
 func (z *Tokenize) Check() error {
@@ -60,100 +72,102 @@ func (z *Tokenize) Check() error {
 	if len(z.Text) == 0 {
 		errs = append(errs, pipeline.Errorf("text", "names no text"))
 	}
-	if z.VocabSize < plainBytes || z.VocabSize > bpe.MaxSize {
+	if least := plainBytes + len(z.Special); z.VocabSize < plainBytes || z.VocabSize > bpe.MaxSize {
 		errs = append(errs, pipeline.Errorf("vocab_size", "must lie within %d, plain bytes, and %d, is %d", plainBytes, bpe.MaxSize, z.VocabSize))
+	} else if z.Vocabulary.IsZero() && !z.imports() && z.VocabSize < least {
+		errs = append(errs, pipeline.Errorf("vocab_size", "must be at least %d, is %d: plain bytes and the special tokens", least, z.VocabSize))
 	}
-	if !z.Vocabulary.IsZero() && z.VocabSize != plainBytes {
-		errs = append(errs, pipeline.Errorf("vocab_size", "is the size of a vocabulary to be trained; this one is taken from %s", z.Vocabulary))
+	from := "from the file " + z.Import.Name
+	if !z.Vocabulary.IsZero() {
+		from = "from " + z.Vocabulary.String()
+		if z.imports() {
+			errs = append(errs, pipeline.Errorf("import", "cannot stand beside vocabulary: there is one vocabulary, and this one is taken %s", from))
+		}
+		if z.Pattern != "" {
+			errs = append(errs, pipeline.Errorf("pattern", "is that of a vocabulary to be trained, or of a rank file; this one is taken %s", from))
+		}
+		if len(z.Special) > 0 {
+			errs = append(errs, pipeline.Errorf("special", "names tokens of a vocabulary to be trained, or of a rank file; this one is taken %s", from))
+		}
+	}
+	if (!z.Vocabulary.IsZero() || z.imports()) && z.VocabSize != plainBytes {
+		errs = append(errs, pipeline.Errorf("vocab_size", "is the size of a vocabulary to be trained; this one is taken %s", from))
+	}
+	for i, name := range z.Special {
+		if name == "" && !z.imports() {
+			errs = append(errs, pipeline.Errorf("special", "has an empty name, element %d", i))
+		}
+		if name != "" && slices.Contains(z.Special[:i], name) {
+			errs = append(errs, pipeline.Errorf("special", "names %q twice", name))
+		}
+		if len(name) > bpe.MaxToken {
+			errs = append(errs, pipeline.Errorf("special", "has a name of %d bytes, element %d; at most %d are allowed", len(name), i, bpe.MaxToken))
+		}
+	}
+	if z.EndOfDocument != "" && z.Vocabulary.IsZero() && !z.imports() && !slices.Contains(z.Special, z.EndOfDocument) {
+		errs = append(errs, pipeline.Errorf("end_of_document", "is %q, which special does not name", z.EndOfDocument))
+	}
+	for i, format := range z.Export {
+		if slices.Contains(z.Export[:i], format) {
+			errs = append(errs, pipeline.Errorf("export", "names %q twice", format))
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// Run reads the text, settles the vocabulary and encodes.
+// Run settles the vocabulary and encodes the text.
 func (z *Tokenize) Run(ctx context.Context, t *pipeline.Task) error {
-	text, err := read(t, "text", z.Text)
+	text, heldOut := passages(ctx, t, z.Text), passages(ctx, t, z.HeldOut)
+	if err := demand("text", text); err != nil {
+		return err
+	}
+	if len(z.HeldOut) > 0 {
+		if err := demand("held_out", heldOut); err != nil {
+			return err
+		}
+	}
+	v, err := z.vocabulary(ctx, t, text)
 	if err != nil {
 		return err
 	}
-	var vocabulary *bpe.Vocabulary
-	if z.Vocabulary.IsZero() {
-		vocabulary, err = train(ctx, text, z.VocabSize)
+	definition := v.Definition()
+	if err := artifacts.WriteVocabulary(t.Output("vocabulary"), definition); err != nil {
+		return err
+	}
+	if len(z.Export) > 0 {
+		if err := export(t.Output("tokenizer"), definition, z.Export); err != nil {
+			return err
+		}
+	}
+	w := &writer{v: v, definition: definition}
+	if z.EndOfDocument == "" {
+		// A text begins with the space of a vocabulary's prefix, what parts two does not.
+		w.between, _ = v.EncodeSome(nil, []byte("\n\n"), false)
+	} else if id, ok := v.Special(z.EndOfDocument); ok {
+		w.after = []uint32{id}
 	} else {
-		vocabulary, err = take(t.Input(z.Vocabulary).Path)
+		return pipeline.Errorf("end_of_document", "is %q, which is no special token of the vocabulary%s", z.EndOfDocument, specials(definition))
 	}
-	if err != nil {
+	if err := w.write(t, "tokens", text); err != nil || len(z.HeldOut) == 0 {
 		return err
 	}
-	if err := artifacts.WriteVocabulary(t.Output("vocabulary"), vocabulary.Definition()); err != nil {
-		return err
-	}
-	if err := write(ctx, t, "tokens", text, vocabulary); err != nil || len(z.HeldOut) == 0 {
-		return err
-	}
-	heldOut, err := read(t, "held_out", z.HeldOut)
-	if err != nil {
-		return err
-	}
-	return write(ctx, t, "held_out", heldOut, vocabulary)
+	return w.write(t, "held_out", heldOut)
 }
 
-// read returns the passages of the texts that a field names.
-func read(t *pipeline.Task, field string, refs []pipeline.Ref) ([][]byte, error) {
-	var passages [][]byte
-	for _, ref := range refs {
-		blocks, err := artifacts.ReadText(t.Input(ref).Path)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range artifacts.Join(blocks) {
-			if p.Text != "" {
-				passages = append(passages, []byte(p.Text))
-			}
+// specials says which special tokens there are.
+func specials(d *bpe.Definition) string {
+	const shown = 8
+	var names []string
+	for _, t := range d.Tokens {
+		if t.Kind == bpe.Special {
+			names = append(names, string(t.Bytes))
 		}
 	}
-	if len(passages) == 0 {
-		return nil, pipeline.Errorf(field, "has not one byte of text")
+	switch n := len(names); {
+	case n == 0:
+		return "; it has none"
+	case n > shown:
+		return fmt.Sprintf("; it has %q and %d more", names[:shown], n-shown)
 	}
-	return passages, nil
-}
-
-// train learns the merges of a vocabulary of exactly size ids.
-func train(ctx context.Context, text [][]byte, size int) (*bpe.Vocabulary, error) {
-	vocabulary, err := bpe.Train(ctx, slices.Values(text), size)
-	if err != nil {
-		return nil, err
-	}
-	if reached := vocabulary.Size(); reached < size {
-		return nil, pipeline.Errorf("vocab_size", "must be at most %d for this text, is %d: after that no pair of tokens occurs twice", reached, size)
-	}
-	return vocabulary, nil
-}
-
-// take reads a vocabulary made elsewhere.
-func take(path string) (*bpe.Vocabulary, error) {
-	d, err := artifacts.ReadVocabulary(path)
-	if err != nil {
-		return nil, err
-	}
-	return bpe.Build(d)
-}
-
-// write encodes passages and writes them as an output.
-func write(ctx context.Context, t *pipeline.Task, output string, passages [][]byte, v *bpe.Vocabulary) error {
-	parting := v.Encode(nil, []byte(separator))
-	var ids []uint32
-	read := 0
-	for i, p := range passages {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if i > 0 {
-			ids = append(ids, parting...)
-			read += len(separator)
-		}
-		ids = v.Encode(ids, p)
-		read += len(p)
-	}
-	fmt.Fprintf(t.Log, "%s: %d bytes in %d passages are %d tokens\n", output, read, len(passages), len(ids))
-	return artifacts.WriteTokens(t.Output(output), ids, v.Definition())
+	return fmt.Sprintf("; it has %q", names)
 }
