@@ -1,6 +1,8 @@
 package artifacts
 
 import (
+	"bytes"
+	"iter"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -68,27 +70,51 @@ func TestColumns(t *testing.T) {
 		{"yes", []any{"true", "false"}},
 		{"word", []any{"w", ""}},
 	} {
-		table, err := ReadColumns(path, []string{"yes", c.name})
-		if err != nil || len(table.Columns) != 2 || !reflect.DeepEqual(table.Columns[1].Values, c.want) {
-			t.Errorf("%s is %+v, %v, want %v", c.name, table, err, c.want)
+		var got []any
+		for row, err := range columnsAt(t, path, "yes", c.name) {
+			if err != nil || len(row) != 2 {
+				t.Fatalf("%s: %d values, %v", c.name, len(row), err)
+			}
+			if row[1] == nil {
+				got = append(got, nil)
+			} else {
+				got = append(got, *row[1])
+			}
+		}
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s is %v, want %v", c.name, got, c.want)
 		}
 	}
 	for name, want := range map[string]string{
-		"missing":  `there is no column "missing", only question, raw, small, `,
+		"missing":  `has no column "missing", only question, raw, small, `,
 		"options":  `column "options" is nested`,
 		"nested":   `column "nested" is nested`,
 		"unsigned": `column "unsigned" is of type `,
 		"day":      `column "day" is of type `,
 		"id":       `column "id" is of type `,
 	} {
-		if _, err := ReadColumns(path, []string{"yes", name}); err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("%s: error %v, want %q", name, err, want)
+		for _, err := range columnsAt(t, path, "yes", name) {
+			if err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Fatalf("%s: error %v, want %q", name, err, want)
+			}
 		}
 	}
 	if err := os.WriteFile(path, []byte("PAR1, or is it?"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadColumns(path, nil); err == nil || !strings.HasPrefix(err.Error(), "not a Parquet file") {
-		t.Errorf("error %v", err)
+	for _, err := range columnsAt(t, path) {
+		if err == nil || !strings.HasPrefix(err.Error(), "not a Parquet file") {
+			t.Fatalf("error %v", err)
+		}
 	}
+}
+
+// columnsAt reads columns of a file.
+func columnsAt(t *testing.T, path string, names ...string) iter.Seq2[[]*string, error] {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Columns(bytes.NewReader(content), int64(len(content)), names)
 }

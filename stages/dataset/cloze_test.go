@@ -19,7 +19,7 @@ func stories(n int) (train, validation []artifacts.Block) {
 		for i := range n {
 			fmt.Fprintf(&text, "In the year %d%d, as all of them say,\nit is seen in the %s.%s", source, i, ends[i%len(ends)], []string{" ", "\r\n\r\n"}[i%2])
 		}
-		kept, held := s.split(text.String(), source)
+		kept, held := divided(s, document{source: source, alone: true, text: textOfString(text.String())})
 		train, validation = append(train, kept...), append(validation, held...)
 	}
 	return train, validation

@@ -1,8 +1,9 @@
 // Package dataset makes what models are trained and tested on: text from files, or tasks with their answers.
 // Which of them is the one attribute or block given: the table in variants lists them.
 //
-// A text's sources are cut into blocks, of which some are held out as validation text; they lie all over each document,
-// so that training and validation text differ in nothing but the choice.
+// A text's documents are cut into blocks. Some are held out as validation text: whole documents, or blocks all over each
+// document, so that training and validation text differ in nothing but the choice. Documents pass through one by one
+// (document.go), so that memory does not grow with them.
 //
 // A task has examples for training, validation and test, and no problem is in two of them. Those that are generated are
 // a half and two quarters of their number, and are determined by the seed and the settings alone: each random choice is a
@@ -30,7 +31,10 @@ import (
 // Kind is the kind of stage that makes data.
 var Kind = &pipeline.Kind{Name: "dataset", Version: 1, Doc: doc, New: func() pipeline.Stage {
 	return &Dataset{
-		Split:          &Split{Unit: "block", Size: 4096, Validation: 0.05, Seed: 1},
+		Format:         formatAuto,
+		Column:         "text",
+		InvalidUTF8:    refuseInvalid,
+		Split:          &Split{Unit: unitAuto, Size: 4096, Validation: 0.05, Seed: 1},
 		Addition:       &Addition{Digits: []int{1, 2}},
 		Subtraction:    &Subtraction{Digits: []int{1, 2}},
 		Multiplication: &Multiplication{Digits: []int{1, 2}},
@@ -49,12 +53,15 @@ var Kind = &pipeline.Kind{Name: "dataset", Version: 1, Doc: doc, New: func() pip
 
 const doc = `Text from files, or a task of examples with their answers: exactly one of source and the blocks that say "the task".
 
-A text's documents are cut into blocks, of which some, all over each document, are held out. A generated task's problems are determined by the seed and the settings, and none is in two of its splits.`
+Of a text, some documents are held out, or of each some blocks all over it. A generated task's problems are determined by the seed and the settings, and none is in two of its splits.`
 
 // Dataset is one data set.
 type Dataset struct {
-	Source []pipeline.File `hcl:"source,optional" doc:"files or sources such as gofile(...), UTF-8, one document each; needs split"`
-	Split  *Split          `hcl:"split,block" doc:"which of a text's blocks are held out for validation"`
+	Source      []pipeline.File `hcl:"source,optional" doc:"files, folders of files or sources such as gofile(...): text, JSON Lines, CSV, TSV or Parquet, plain or compressed by gzip, zstd or xz; needs split"`
+	Format      string          `hcl:"format,optional" values:"auto,text,jsonl,csv,tsv,parquet" doc:"of files: in text a file is a document, in the others a row; auto goes by what a file holds: Parquet, JSON Lines if its first line is an object, else text; csv and tsv must be said"`
+	Column      string          `hcl:"column,optional" doc:"of source: the column or key of a row that holds the text"`
+	InvalidUTF8 string          `hcl:"invalid_utf8,optional" values:"refuse,replace,keep" doc:"what becomes of bytes that belong to no character: the file is refused, each becomes U+FFFD, or all are kept, in a text whose column is of bytes"`
+	Split       *Split          `hcl:"split,block" doc:"which of a text is held out for validation"`
 
 	Addition       *Addition       `hcl:"addition,block" doc:"the task: sums with their working, place by place"`
 	Subtraction    *Subtraction    `hcl:"subtraction,block" doc:"the task: differences with their working, place by place"`
@@ -168,6 +175,9 @@ func (d *Dataset) checkText() error {
 	} else {
 		errs = append(errs, pipeline.Within("split", d.Split.Check()))
 	}
+	if d.Column == "" {
+		errs = append(errs, pipeline.Errorf("column", "must name a column"))
+	}
 	if d.Examples != 0 {
 		errs = append(errs, pipeline.Errorf("examples", "is for tasks: a text has none"))
 	}
@@ -189,12 +199,33 @@ func (d *Dataset) checkTask(v variant) error {
 	if all := d.Records != nil && d.Examples == 0; d.Examples < minExamples && !all {
 		errs = append(errs, pipeline.Errorf("examples", "must be at least %d, is %d", minExamples, d.Examples))
 	}
-	errs = append(errs, pipeline.Within("template", d.Template.Check()))
+	errs = append(errs, d.checkFiles(v), pipeline.Within("template", d.Template.Check()))
 	err := pipeline.Within(v.name, v.block.Check())
 	if g, ok := v.block.(generated); ok && err == nil {
 		err = checkAvailable(d.Examples, g.groups())
 	}
 	return errors.Join(append(errs, err)...)
+}
+
+// checkFiles checks the settings of files beside a task, of which records alone has any.
+func (d *Dataset) checkFiles(v variant) error {
+	var errs []error
+	if d.Column != "text" {
+		errs = append(errs, pipeline.Errorf("column", "is for a source; records names columns in prompt and response"))
+	}
+	switch {
+	case d.Records == nil && d.Format != formatAuto:
+		errs = append(errs, pipeline.Errorf("format", "is for files: %s reads none", v.name))
+	case d.Format == formatText:
+		errs = append(errs, pipeline.Errorf("format", "must be one with columns, which records are made of, is %q", d.Format))
+	}
+	switch {
+	case d.Records == nil && d.InvalidUTF8 != refuseInvalid:
+		errs = append(errs, pipeline.Errorf("invalid_utf8", "is for files: %s reads none", v.name))
+	case d.InvalidUTF8 == keepInvalid:
+		errs = append(errs, pipeline.Errorf("invalid_utf8", "must be %q or %q, is %q: examples are UTF-8", refuseInvalid, replaceInvalid, keepInvalid))
+	}
+	return errors.Join(errs...)
 }
 
 // Run makes the data.

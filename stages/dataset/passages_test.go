@@ -14,7 +14,7 @@ import (
 func library(n int) (train, validation []artifacts.Block) {
 	s := Split{Unit: "block", Size: 200, Validation: 0.3, Seed: 1}
 	for i := range n {
-		kept, held := s.split(fmt.Sprint("source ", i, "\n\n", prose(30000+i)), i)
+		kept, held := divided(s, document{source: i, alone: true, text: textOfString(fmt.Sprint("source ", i, "\n\n", prose(30000+i)))})
 		train, validation = append(train, kept...), append(validation, held...)
 	}
 	return train, validation

@@ -1,14 +1,11 @@
 package dataset
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,7 +65,7 @@ func (r *Records) columns() []string {
 // asked is all that a file has on one prompt.
 type asked struct {
 	prompt   string // its words, white space aside
-	place    string // of the first record
+	place    place  // of the first record
 	problems []problem
 }
 
@@ -87,7 +84,7 @@ func (d *Dataset) runRecords(ctx context.Context, t *pipeline.Task) error {
 			return context.Cause(ctx)
 		}
 		var err error
-		if held[i], err = d.readRecords(t.File(f.file), t.Log); err != nil {
+		if held[i], err = d.readRecords(ctx, t, t.File(f.file)); err != nil {
 			return pipeline.Errorf(f.field, "names %s %q, which %s", f.file.Source, f.file.Name, err)
 		}
 		for j := range i {
@@ -105,7 +102,7 @@ func (d *Dataset) runRecords(ctx context.Context, t *pipeline.Task) error {
 
 // apart tells whether no prompt is in both files. The error completes a sentence that starts with the first.
 func apart(file, other []asked, field string) error {
-	places := map[string]string{}
+	places := map[string]place{}
 	for _, a := range other {
 		places[a.prompt] = a.place
 	}
@@ -177,16 +174,31 @@ func atMost(pool []asked, problems int) []asked {
 
 // readRecords reads a file into problems, by prompt. It tells log of records that say the same, and of those that do not
 // agree. The error completes a sentence that starts with the file's name.
-func (d *Dataset) readRecords(path string, log io.Writer) ([]asked, error) {
-	rows, err := readRows(path, d.Records.columns())
+func (d *Dataset) readRecords(ctx context.Context, t *pipeline.Task, path string) ([]asked, error) {
+	u, err := unpack(ctx, path)
 	if err != nil {
 		return nil, err
 	}
+	defer u.Close()
+	f := files{d.Format, d.InvalidUTF8, filepath.Dir(t.Output(splits[0]))}
+	format, _, err := f.detect(u)
+	if err != nil {
+		return nil, err
+	}
+	if format == formatText {
+		format = formatJSONL // which says at which line it is none
+	}
 	var all []asked
 	index := map[string]int{}
-	same, differ := 0, 0
-	for _, r := range rows {
-		p, err := d.problemOf(r)
+	records, same, differ, replaced := 0, 0, 0, int64(0)
+	columns := d.Records.columns()
+	for r, err := range f.rows(u, format, columns) {
+		if err != nil {
+			return nil, err
+		}
+		records++
+		replaced += r.replaced
+		p, err := d.problemOf(columns, r.values)
 		if err != nil {
 			return nil, fmt.Errorf("in %s %w", r.place, err)
 		}
@@ -204,21 +216,27 @@ func (d *Dataset) readRecords(path string, log io.Writer) ([]asked, error) {
 		}
 		if len(a.problems) > 0 && a.problems[0].answer != p.answer {
 			differ++
-			fmt.Fprintf(log, "%s: the prompt of %s has another answer, %q, not %q\n", r.place, a.place, p.answer, a.problems[0].answer)
+			fmt.Fprintf(t.Log, "%s: the prompt of %s has another answer, %q, not %q\n", r.place, a.place, p.answer, a.problems[0].answer)
 		}
 		a.problems = append(a.problems, p)
 	}
-	fmt.Fprintf(log, "%d records with %d different prompts; %d say what one before says, and were left out; %d answer otherwise than one before\n",
-		len(rows), len(all), same, differ)
+	if records == 0 {
+		return nil, errors.New("has no records")
+	}
+	if replaced > 0 {
+		fmt.Fprintf(t.Log, "%d bytes are no UTF-8, and each was replaced by U+FFFD\n", replaced)
+	}
+	fmt.Fprintf(t.Log, "%d records with %d different prompts; %d say what one before says, and were left out; %d answer otherwise than one before\n",
+		records, len(all), same, differ)
 	return all, nil
 }
 
-// problemOf makes the problem of a record, without white space around its texts. The error completes a sentence that starts with the record's place.
-func (d *Dataset) problemOf(r row) (p problem, err error) {
+// problemOf makes the problem of a record, of the values of columns, without white space around its texts. The error completes a sentence that starts with the record's place.
+func (d *Dataset) problemOf(columns, values []string) (p problem, err error) {
 	fill := func(name, text string) string {
 		blank := true
 		filled := column.ReplaceAllStringFunc(text, func(c string) string {
-			value := r.values[c[1:len(c)-1]]
+			value := values[slices.Index(columns, c[1:len(c)-1])]
 			blank = blank && strings.TrimSpace(value) == ""
 			return value
 		})
@@ -261,109 +279,4 @@ func excerpt(text string) string {
 		from++
 	}
 	return fmt.Sprintf("which ends with %q", text[from:])
-}
-
-// row is a record: the values of the columns asked for.
-type row struct {
-	place  string // "line 1", "row 0"
-	values map[string]string
-}
-
-// byteOrderMark stands before the text that some editors write as UTF-8, and is no part of it.
-const byteOrderMark = "\uFEFF"
-
-// readRows reads columns of a file of JSON Lines or Parquet. The error completes a sentence that starts with the file's
-// name.
-func readRows(path string, columns []string) (rows []row, err error) {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", err)
-	}
-	if bytes.HasPrefix(content, []byte("PAR1")) {
-		rows, err = parquetRows(path, columns)
-	} else {
-		rows, err = jsonRows(bytes.TrimPrefix(content, []byte(byteOrderMark)), columns)
-	}
-	if err == nil && len(rows) == 0 {
-		err = errors.New("has no records")
-	}
-	return rows, err
-}
-
-// jsonRows reads an object a line, counted from 1; lines may be blank.
-func jsonRows(content []byte, columns []string) ([]row, error) {
-	var rows []row
-	number := 0
-	for line := range bytes.Lines(content) {
-		number++
-		place := fmt.Sprintf("line %d", number)
-		if len(bytes.TrimSpace(line)) == 0 {
-			continue
-		}
-		if !utf8.Valid(line) {
-			return nil, fmt.Errorf("is not UTF-8 in %s", place)
-		}
-		var object map[string]json.RawMessage
-		err := json.Unmarshal(line, &object)
-		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-			err = fmt.Errorf("%s is no object", wrong.Value)
-		} else if err == nil && object == nil {
-			err = errors.New("null is no object")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("is not JSON Lines, an object a line: %s: %w", place, err)
-		}
-		r := row{place, map[string]string{}}
-		for _, name := range columns {
-			value, ok := object[name]
-			if !ok {
-				return nil, fmt.Errorf("has no %q in %s, only %s", name, place, strings.Join(slices.Sorted(maps.Keys(object)), ", "))
-			}
-			if r.values[name], err = textOf(value); err != nil {
-				return nil, fmt.Errorf("has %w as %q in %s", err, name, place)
-			}
-		}
-		rows = append(rows, r)
-	}
-	return rows, nil
-}
-
-// errNull stands for a value that is missing.
-var errNull = errors.New("a null, which is to be filled in or its record left out,")
-
-// textOf returns a JSON value as text. The error names a value that is none.
-func textOf(value json.RawMessage) (text string, err error) {
-	switch value[0] {
-	case '"':
-		err = json.Unmarshal(value, &text)
-		return text, err
-	case 'n':
-		return "", errNull
-	case '[', '{':
-		return "", errors.New("a list or an object, where text is expected,")
-	}
-	return string(value), nil
-}
-
-// parquetRows reads rows, counted from 0.
-func parquetRows(path string, columns []string) ([]row, error) {
-	table, err := artifacts.ReadColumns(path, columns)
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read as Parquet: %w", err)
-	}
-	rows := make([]row, table.Rows())
-	for i := range rows {
-		rows[i] = row{fmt.Sprintf("row %d", i), map[string]string{}}
-		for _, c := range table.Columns {
-			value, ok := c.Values[i].(string)
-			if !ok {
-				return nil, fmt.Errorf("has %w as %q in %s", errNull, c.Name, rows[i].place)
-			}
-			if !utf8.ValidString(value) {
-				return nil, fmt.Errorf("is not UTF-8 as %q in %s", c.Name, rows[i].place)
-			}
-			rows[i].values[c.Name] = value
-		}
-	}
-	return rows, nil
 }

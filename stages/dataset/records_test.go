@@ -185,8 +185,8 @@ dataset "missing" {
 		t.Errorf("prompts %q", prompts)
 	}
 	for addr, want := range map[string]string{
-		"dataset.null":    `records.file: names file "bad", which has a null, which is to be filled in or its record left out, as "question" in row 5`,
-		"dataset.missing": `records.file: names file "good", which cannot be read as Parquet: there is no column "query", only id, question, a, b, best`,
+		"dataset.null":    `records.file: names file "bad", which in row 5 has a null, which is to be filled in or its record left out, as "question"`,
+		"dataset.missing": `records.file: names file "good", which has no column "query", only id, question, a, b, best`,
 	} {
 		if err := run.Err(addr); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
@@ -199,13 +199,13 @@ func TestBadRecords(t *testing.T) {
 	for _, c := range []struct{ file, test, want string }{
 		{"\n\n", "", "which has no records"},
 		{good + "{\"question\": \"what\",\n", "", "which is not JSON Lines, an object a line: line 21: unexpected end of JSON input"},
-		{good + "[1]\n", "", "line 21: array is no object"},
-		{good + "\nnull", "", "line 22: null is no object"},
+		{good + "[1]\n", "", "which in line 21 has array, where JSON Lines have an object"},
+		{good + "\nnull", "", "which in line 22 has null, where JSON Lines have an object"},
 		{good + "{} {}\n", "", "line 21: invalid character"},
 		{good + "{\"question\": \"what\xff\", \"answer\": \"#### 1\"}\n", "", "which is not UTF-8 in line 21"},
-		{good + "{\"question\": \"what\"}\n", "", `which has no "answer" in line 21, only question`},
-		{good + "{\"question\": null, \"answer\": \"#### 1\"}\n", "", `which has a null, which is to be filled in or its record left out, as "question" in line 21`},
-		{good + "{\"question\": [\"what\"], \"answer\": \"#### 1\"}\n", "", `which has a list or an object, where text is expected, as "question" in line 21`},
+		{good + "{\"question\": \"what\"}\n", "", `which in line 21 has no column "answer", only question`},
+		{good + "{\"question\": null, \"answer\": \"#### 1\"}\n", "", `which in line 21 has a null, which is to be filled in or its record left out, as "question"`},
+		{good + "{\"question\": [\"what\"], \"answer\": \"#### 1\"}\n", "", `which in line 21 has a list or an object, where text is expected, as "question"`},
 		{good + lines(" \n", "#### 1"), "", `which in line 21 has an empty prompt: every column of "Q: {question}" is blank`},
 		{good + lines("what", ""), "", `which in line 21 has an empty response`},
 		{good + lines("what", "it is 1"), "", `which in line 21 has no answer: by the rule "after:#### " there is none in its response, "it is 1\n\n"`},

@@ -4,104 +4,105 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"os"
-	"unicode/utf8"
+	"strings"
 
 	"anneal/artifacts"
 	"anneal/pipeline"
 )
 
-// Split says which of a text's blocks are held out for validation.
-type Split struct {
-	Unit       string  `hcl:"unit,optional" values:"block" doc:"what is held out"`
-	Size       int     `hcl:"size,optional" doc:"bytes of a block, at least 4; a character is never cut, so a block may have up to 3 less"`
-	Validation float64 `hcl:"validation,optional" doc:"share of each document's blocks that is held out, above 0 and at most 0.5; one block at least, where the document has two"`
-	Seed       int64   `hcl:"seed,optional" doc:"which blocks: a document is divided into as many equal stretches as blocks are held out, and of each stretch one is drawn"`
+// tally is what became of a source's documents.
+type tally struct {
+	documents, bytes, crlf int64
+	blocks                 [2]int64 // for training, and held out
 }
 
-// Check tells whether the split is possible.
-func (s *Split) Check() error {
-	var errs []error
-	if s.Size < utf8.UTFMax {
-		errs = append(errs, pipeline.Errorf("size", "must be at least %d, the bytes of the longest character, is %d", utf8.UTFMax, s.Size))
-	}
-	if !(s.Validation > 0 && s.Validation <= 0.5) {
-		errs = append(errs, pipeline.Errorf("validation", "must be above 0 and at most 0.5, is %g", s.Validation))
-	}
-	return errors.Join(errs...)
-}
-
-// runText reads the sources, of one document each, and splits them.
+// runText reads the sources and splits their documents.
 func (d *Dataset) runText(ctx context.Context, t *pipeline.Task) error {
-	var train, validation []artifacts.Block
-	total := 0
-	for i, file := range d.Source {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		text, err := readSource(t.File(file))
-		if err != nil {
-			return pipeline.Errorf("source", "names %s %q, element %d, which %s", file.Source, file.Name, i, err)
-		}
-		kept, held := d.Split.split(text, i)
-		train, validation = append(train, kept...), append(validation, held...)
-		total += len(text)
-		fmt.Fprintf(t.Log, "source %d, %s %q: %d bytes, %d blocks for training, %d for validation\n",
-			i, file.Source, file.Name, len(text), len(kept), len(held))
+	create := artifacts.CreateText
+	if d.InvalidUTF8 == keepInvalid {
+		create = artifacts.CreateBytesText
 	}
-	if len(validation) == 0 {
-		return pipeline.Errorf("split.size", "is %d, which leaves nothing for validation: no source is longer than one block, and all have %d bytes together", d.Split.Size, total)
-	}
-	if err := artifacts.WriteText(t.Output("train"), train); err != nil {
+	train, err := create(t.Output("train"))
+	if err != nil {
 		return err
 	}
-	return artifacts.WriteText(t.Output("validation"), validation)
-}
-
-// readSource returns a file's text. The error completes a sentence that starts with the file's name.
-func readSource(path string) (string, error) {
-	b, err := os.ReadFile(path)
+	validation, err := create(t.Output("validation"))
 	if err != nil {
-		return "", fmt.Errorf("cannot be read: %w", err)
+		return errors.Join(err, train.Close())
 	}
-	if len(b) == 0 {
-		return "", errors.New("is empty")
-	}
-	for i := 0; i < len(b); {
-		r, n := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && n == 1 {
-			return "", fmt.Errorf("is not UTF-8: byte %d, 0x%02x, belongs to no character", i, b[i])
-		}
-		i += n
-	}
-	return string(b), nil
+	err = d.splitText(ctx, t, [2]*artifacts.TextWriter{train, validation})
+	return errors.Join(err, train.Close(), validation.Close())
 }
 
-// split cuts a source of one document into blocks, for training and for validation.
-func (s *Split) split(text string, source int) (train, validation []artifacts.Block) {
-	var blocks []artifacts.Block
-	for from := 0; from < len(text); {
-		to := min(from+s.Size, len(text))
-		for to < len(text) && !utf8.RuneStart(text[to]) {
-			to--
+// splitText writes each block to one of the outputs.
+func (d *Dataset) splitText(ctx context.Context, t *pipeline.Task, outputs [2]*artifacts.TextWriter) error {
+	found := make([]notes, len(d.Source))
+	tallies := make([]tally, len(d.Source))
+	whole := int64(0) // documents that are not divided
+	for doc, err := range d.documents(ctx, t, found) {
+		if err != nil {
+			return err
 		}
-		blocks = append(blocks, artifacts.Block{Source: int64(source), Offset: int64(from), Text: text[from:to]})
-		from = to
+		if !d.Split.byBlock(doc) {
+			whole++
+		}
+		n := &tallies[doc.source]
+		n.documents++
+		n.bytes += doc.text.Size()
+		cr := false // whether the block before ended in one
+		err = d.Split.divide(doc, func(b artifacts.Block, held bool) error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			n.crlf += int64(strings.Count(b.Text, "\r\n"))
+			if cr && b.Text[0] == '\n' {
+				n.crlf++
+			}
+			cr = strings.HasSuffix(b.Text, "\r")
+			side := 0
+			if held {
+				side = 1
+			}
+			n.blocks[side]++
+			return outputs[side].Write(b)
+		})
+		if err != nil {
+			return err
+		}
 	}
-	held := 0
-	if len(blocks) > 1 {
-		held = max(1, int(math.RoundToEven(s.Validation*float64(len(blocks)))))
+	var all tally
+	for i, n := range tallies {
+		d.tell(t, i, found[i], n)
+		all.documents, all.bytes = all.documents+n.documents, all.bytes+n.bytes
+		all.blocks[0], all.blocks[1] = all.blocks[0]+n.blocks[0], all.blocks[1]+n.blocks[1]
 	}
-	from := 0
-	for i := range held {
-		to := len(blocks) * (i + 1) / held
-		const document = 0
-		at := from + int(below(uint64(to-from), draw(s.Seed, "hold out", uint64(source), document, uint64(i))))
-		train = append(train, blocks[from:at]...)
-		validation = append(validation, blocks[at])
-		train = append(train, blocks[at+1:to]...)
-		from = to
+	switch {
+	case all.blocks[0] == 0:
+		return pipeline.Errorf("split.validation", "is %g, which leaves nothing for training: all of %d documents are held out; with so few, say unit = \"block\"", d.Split.Validation, all.documents)
+	case all.blocks[1] == 0 && whole > 0:
+		return pipeline.Errorf("split.validation", "is %g, which leaves nothing for validation: none of %d documents is held out; with so few, say unit = \"block\"", d.Split.Validation, all.documents)
+	case all.blocks[1] == 0:
+		return pipeline.Errorf("split.size", "is %d, which leaves nothing for validation: no document is longer than one block, and all have %d bytes together", d.Split.Size, all.bytes)
 	}
-	return append(train, blocks[from:]...), validation
+	return nil
+}
+
+// tell says of a source what was read, what was left out or altered, and what was not.
+func (d *Dataset) tell(t *pipeline.Task, source int, found notes, n tally) {
+	file := d.Source[source]
+	fmt.Fprintf(t.Log, "source %d, %s %q: %d bytes in %d documents, %d blocks for training, %d for validation\n",
+		source, file.Source, file.Name, n.bytes, n.documents, n.blocks[0], n.blocks[1])
+	for _, c := range []struct {
+		count int64
+		text  string
+	}{
+		{found.empty, "documents are empty and were left out"},
+		{found.marks, "files start with a byte order mark, which was dropped"},
+		{found.replaced, "bytes are no UTF-8, and each was replaced by U+FFFD"},
+		{n.crlf, "lines end in CRLF, which was kept"},
+	} {
+		if c.count > 0 {
+			fmt.Fprintf(t.Log, "source %d: %d %s\n", source, c.count, c.text)
+		}
+	}
 }

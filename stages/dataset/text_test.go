@@ -2,10 +2,9 @@ package dataset
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -26,6 +25,27 @@ func prose(n int) string {
 	return b.String()
 }
 
+// textOfString is a document's text.
+func textOfString(text string) *io.SectionReader {
+	return io.NewSectionReader(strings.NewReader(text), 0, int64(len(text)))
+}
+
+// divided returns the blocks of a document for training and for validation.
+func divided(s Split, d document) (train, validation []artifacts.Block) {
+	err := s.divide(d, func(b artifacts.Block, held bool) error {
+		if held {
+			validation = append(validation, b)
+		} else {
+			train = append(train, b)
+		}
+		return nil
+	})
+	if err != nil {
+		panic(err)
+	}
+	return train, validation
+}
+
 func TestSplitKeepsEveryByteOnce(t *testing.T) {
 	for _, c := range []struct {
 		bytes, size int
@@ -34,8 +54,8 @@ func TestSplitKeepsEveryByteOnce(t *testing.T) {
 		{1, 4, 0.05}, {4, 4, 0.5}, {9, 4, 0.5}, {1000, 4, 0.05}, {5000, 64, 0.05}, {5000, 64, 0.5}, {5000, 63, 0.33}, {100, 4096, 0.5},
 	} {
 		text := prose(c.bytes)
-		s := Split{Unit: "block", Size: c.size, Validation: c.share, Seed: 1}
-		train, validation := s.split(text, 3)
+		s := Split{Unit: unitAuto, Size: c.size, Validation: c.share, Seed: 1}
+		train, validation := divided(s, document{source: 3, alone: true, text: textOfString(text)})
 		all := slices.Concat(train, validation)
 		slices.SortFunc(all, func(a, b artifacts.Block) int { return int(a.Offset - b.Offset) })
 		var joined strings.Builder
@@ -67,17 +87,18 @@ func TestSplitKeepsEveryByteOnce(t *testing.T) {
 
 func TestSplitHoldsOutAllOverTheDocument(t *testing.T) {
 	text := strings.Repeat("0123456789abcdef", 4000) // 1000 blocks
-	s := Split{Unit: "block", Size: 64, Validation: 0.05, Seed: 1}
-	_, validation := s.split(text, 0)
+	s := Split{Unit: unitAuto, Size: 64, Validation: 0.05, Seed: 1}
+	one := document{alone: true, text: textOfString(text)}
+	_, validation := divided(s, one)
 	for i, b := range validation {
 		if block := int(b.Offset / 64); block/20 != i {
 			t.Errorf("of each 20 blocks one is held out; number %d is block %d", i, block)
 		}
 	}
-	_, again := s.split(text, 0)
-	_, other := s.split(text, 1)
+	_, again := divided(s, one)
+	_, other := divided(s, document{source: 1, alone: true, text: one.text})
 	s.Seed = 2
-	_, reseeded := s.split(text, 0)
+	_, reseeded := divided(s, one)
 	if !reflect.DeepEqual(validation, again) {
 		t.Error("equal seeds hold out different blocks")
 	}
@@ -89,31 +110,8 @@ func TestSplitHoldsOutAllOverTheDocument(t *testing.T) {
 	}
 }
 
-func TestReadSource(t *testing.T) {
-	for _, c := range []struct{ content, want string }{
-		{"a\r\nb\x00é\u2028\ufffd\ufeff", ""},
-		{"", "is empty"},
-		{"abc\xff", "byte 3, 0xff"},
-		{"é\xc3", "byte 2, 0xc3"},
-		{"\xed\xa0\x80", "byte 0, 0xed"},
-	} {
-		path := filepath.Join(t.TempDir(), "source")
-		if err := os.WriteFile(path, []byte(c.content), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		text, err := readSource(path)
-		if c.want == "" {
-			if err != nil || text != c.content {
-				t.Errorf("%q is read as %q, %v", c.content, text, err)
-			}
-		} else if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%q gives error %v, want %q", c.content, err, c.want)
-		}
-	}
-}
-
 func TestSplitCheck(t *testing.T) {
-	good := Split{Unit: "block", Size: 4096, Validation: 0.05}
+	good := Split{Unit: unitAuto, Size: 4096, Validation: 0.05}
 	for _, c := range []struct {
 		change func(*Split)
 		want   string
