@@ -170,6 +170,19 @@ func metadata(path, key string) (string, error) {
 	return value, nil
 }
 
+// KindOf names the kind of a token.
+func KindOf(t bpe.Token) string {
+	switch t.Kind {
+	case bpe.Special:
+		return "special"
+	case bpe.Fallback:
+		return "fallback"
+	case bpe.Unused:
+		return "unused"
+	}
+	return "text"
+}
+
 // ReadVocabularySize returns the number of ids of a "vocabulary" artifact.
 func ReadVocabularySize(path string) (int, error) {
 	d, err := ReadVocabulary(path)

@@ -139,7 +139,9 @@ func (h *head) tokens(dir string) error {
 	size := 0
 	for i := range t.Len() {
 		counts[at(i)]++
-		size += len(spelled[at(i)].Bytes)
+		if t := spelled[at(i)]; artifacts.KindOf(t) != "special" {
+			size += len(t.Bytes)
+		}
 	}
 	ids := make([]int, 0, len(counts))
 	for id, n := range counts {
@@ -169,37 +171,93 @@ func (h *head) tokens(dir string) error {
 // quoted prints the bytes of a token.
 func quoted(b []byte) string { return fmt.Sprintf("%q", b) }
 
+// word is a token of a vocabulary as cat shows it: one of several bytes, or a special one.
+type word struct {
+	ID    int     `json:"id"`
+	Token string  `json:"token"`
+	Kind  string  `json:"kind,omitempty"` // where that is not text
+	Left  *uint32 `json:"left,omitempty"` // of the merge of lowest rank
+	Right *uint32 `json:"right,omitempty"`
+}
+
 func (h *head) vocabulary(path string) error {
 	d, err := artifacts.ReadVocabulary(path)
 	if err != nil {
 		return err
 	}
-	spelled, merges := d.Tokens, d.Merges
-	first := len(spelled) - len(merges)
-	shown := int(min(int64(len(merges)), h.rows))
+	ids := map[string]int{} // of text
+	kinds := map[string]int{}
+	var words []word
+	var special []string
+	for id, t := range d.Tokens {
+		kind := artifacts.KindOf(t)
+		kinds[kind]++
+		switch kind {
+		case "special":
+			words = append(words, word{ID: id, Token: quoted(t.Bytes), Kind: kind})
+			special = append(special, fmt.Sprintf("%s %d", quoted(t.Bytes), id))
+		case "text":
+			ids[string(t.Bytes)] = id
+			if len(t.Bytes) > 1 {
+				words = append(words, word{ID: id, Token: quoted(t.Bytes)})
+			}
+		}
+	}
+	merges := map[int]int{} // by the id that they make
+	for i, m := range d.Merges {
+		id := ids[string(d.Tokens[m.Left].Bytes)+string(d.Tokens[m.Right].Bytes)]
+		if _, ok := merges[id]; !ok {
+			merges[id] = i
+		}
+	}
+	shown := words[:min(int64(len(words)), h.rows)]
+	for i := range shown {
+		if m, ok := merges[shown[i].ID]; ok {
+			shown[i].Left, shown[i].Right = &d.Merges[m].Left, &d.Merges[m].Right
+		}
+	}
 	if h.json {
-		for i, m := range merges[:shown] {
-			if err := h.line(struct {
-				ID    int    `json:"id"`
-				Token string `json:"token"`
-				Left  uint32 `json:"left"`
-				Right uint32 `json:"right"`
-			}{first + i, quoted(spelled[first+i].Bytes), m.Left, m.Right}); err != nil {
+		for _, w := range shown {
+			if err := h.line(w); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	fmt.Fprintf(h.stdout, "%d tokens: the %d bytes and %s\n", len(spelled), first, count(len(merges), "merge"))
-	if len(merges) == 0 {
+	if single := len(d.Tokens) - len(d.Merges); single == 256 && len(merges) == len(d.Merges) && !d.ByID {
+		fmt.Fprintf(h.stdout, "%d tokens: the %d bytes and %s", len(d.Tokens), single, count(len(d.Merges), "merge"))
+	} else {
+		fmt.Fprintf(h.stdout, "%d tokens: %s; ", len(d.Tokens), tally(kinds["text"], "of text", kinds["fallback"], "of bytes", kinds["special"], "special", kinds["unused"], "unused"))
+		if d.ByID {
+			fmt.Fprint(h.stdout, "merges in the order of their ids")
+		} else {
+			fmt.Fprint(h.stdout, count(len(d.Merges), "merge"))
+		}
+	}
+	if d.Pattern != "" {
+		fmt.Fprintf(h.stdout, ", pattern %s", d.Pattern)
+	}
+	fmt.Fprintln(h.stdout)
+	if n := len(special); n > 0 {
+		named := strings.Join(special[:min(n, 8)], "  ")
+		if n > 8 {
+			named += fmt.Sprintf("  … and %d more", n-8)
+		}
+		fmt.Fprintf(h.stdout, "special: %s\n", named)
+	}
+	if len(words) == 0 {
 		return nil
 	}
 	t := &columns{head: [][]string{{"id", "token", "left", "right"}}, right: []bool{true, false, false, false}}
-	for i, m := range merges[:shown] {
-		t.rows = append(t.rows, []string{fmt.Sprint(first + i), quoted(spelled[first+i].Bytes), quoted(spelled[m.Left].Bytes), quoted(spelled[m.Right].Bytes)})
+	for _, w := range shown {
+		row := []string{fmt.Sprint(w.ID), w.Token, w.Kind, ""}
+		if w.Left != nil {
+			row = []string{fmt.Sprint(w.ID), w.Token, quoted(d.Tokens[*w.Left].Bytes), quoted(d.Tokens[*w.Right].Bytes)}
+		}
+		t.rows = append(t.rows, row)
 	}
 	t.print(h.stdout)
-	h.more(shown, len(merges), "merge")
+	h.more(len(shown), len(words), "token")
 	return nil
 }
 
