@@ -2,8 +2,6 @@ package bpe
 
 import (
 	"bytes"
-	"fmt"
-	"reflect"
 	"slices"
 )
 
@@ -19,6 +17,12 @@ type Definition struct {
 
 	// Whole takes a piece that is a token as a whole as that token, whatever merges would make of it ("ignore_merges").
 	Whole bool
+
+	// ByID stands for all merges that there could be: any two tokens of text whose bytes joined are a third, in order of the id they
+	// make, all that make one token of equal rank. That is what tiktoken's files of ranks mean. Merges is then empty.
+	ByID bool
+
+	Prefix Prefix // whether a space goes before a text
 }
 
 // A Token is what one id stands for.
@@ -43,8 +47,19 @@ type Pattern string
 // Patterns.
 const (
 	GPT2          Pattern = ""              // of GPT-2, r50k and p50k; without merges nothing is cut
-	Llama3        Pattern = "llama3"        // of Llama 3, which is cl100k's too
-	SentencePiece Pattern = "sentencepiece" // of Llama 2: all text is one piece, a space stands before it, and merges start from characters
+	Llama3        Pattern = "llama3"        // of Llama 3 and OLMo 2, which is cl100k's too
+	Qwen2         Pattern = "qwen2"         // as Llama3, with every digit a piece
+	SentencePiece Pattern = "sentencepiece" // of Llama 2: all text is one piece, "▁" is a space, and merges start from characters
+)
+
+// Prefix says whether Encode puts a space before a text, which Decode takes away again.
+type Prefix string
+
+// Prefixes.
+const (
+	NoPrefix      Prefix = ""
+	PrefixAlways  Prefix = "always"  // before every text that has a byte: Llama 2 and sentencepiece's add_dummy_prefix
+	PrefixMissing Prefix = "missing" // before a text that begins with none: add_prefix_space
 )
 
 // Plain returns the definition of the 256 bytes, of ids 0 to 255, and a token a merge after them. A merge of a token that
@@ -71,19 +86,5 @@ func (d *Definition) Size() int { return len(d.Tokens) }
 func (d *Definition) Equal(other *Definition) bool {
 	same := func(a, b Token) bool { return a.Kind == b.Kind && bytes.Equal(a.Bytes, b.Bytes) }
 	return slices.EqualFunc(d.Tokens, other.Tokens, same) && slices.Equal(d.Merges, other.Merges) &&
-		d.Pattern == other.Pattern && d.Whole == other.Whole
+		d.Pattern == other.Pattern && d.Whole == other.Whole && d.ByID == other.ByID && d.Prefix == other.Prefix
 }
-
-// isPlain tells whether a definition is that of Plain of its merges.
-func (d *Definition) isPlain() bool { return reflect.DeepEqual(d, Plain(d.Merges)) }
-
-// Build returns the vocabulary that d defines. Errors are those of New.
-func Build(d *Definition) (*Vocabulary, error) {
-	if !d.isPlain() {
-		return nil, fmt.Errorf("bpe: the pattern %q is not known", d.Pattern)
-	}
-	return New(d.Merges)
-}
-
-// Definition returns what defines v.
-func (v *Vocabulary) Definition() *Definition { return Plain(v.Merges()) }

@@ -2,44 +2,95 @@ package bpe
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"slices"
+	"unicode"
+	"unicode/utf8"
 )
 
-// Encode appends the ids of text to dst and returns the extended slice. Each piece of text starts as its bytes; then, as long as
-// some neighbours have a merge, the neighbours whose merge has the lowest rank are merged, leftmost first. Any bytes can be
-// encoded, and Decode gives exactly them back. Pieces end where text ends: two halves encoded apart may differ from the whole.
+// Encode appends the ids of text to dst and returns the extended slice. A space goes before text where the vocabulary's Prefix says
+// so. Each piece of text starts as its bytes, or its characters; then, as long as some neighbours have a merge, the neighbours whose
+// merge has the lowest rank are merged, leftmost first. Any bytes can be encoded, and Decode gives exactly them back, except that
+// SentencePiece has "▁" come back as a space, and PrefixMissing loses a space that was there. The names of special tokens are
+// encoded as any text. Pieces end where text ends: two halves encoded apart may differ from the whole; see EncodeSome.
 func (v *Vocabulary) Encode(dst []uint32, text []byte) []uint32 {
-	if len(v.merges) == 0 {
+	dst, _ = v.EncodeSome(dst, v.AddPrefix(text), false)
+	return dst
+}
+
+// AddPrefix returns text with the space before it that the vocabulary's Prefix asks for; text itself where that is none.
+func (v *Vocabulary) AddPrefix(text []byte) []byte {
+	if !v.wantsSpace(text) {
+		return text
+	}
+	return append([]byte{' '}, text...)
+}
+
+// wantsSpace tells whether a space goes before a text that starts so.
+func (v *Vocabulary) wantsSpace(text []byte) bool {
+	switch v.prefix {
+	case PrefixAlways:
+		return len(text) > 0
+	case PrefixMissing:
+		return len(text) > 0 && text[0] != ' '
+	}
+	return false
+}
+
+// EncodeSome appends the ids of the pieces at the start of text that nothing behind it can change, and says how many bytes these
+// were; without more behind it, of all text. So a text of any size is encoded in the memory of its longest piece: what is left of a
+// part is put before the next part. No prefix is put before text: its first part is to come from AddPrefix.
+func (v *Vocabulary) EncodeSome(dst []uint32, text []byte, more bool) (ids []uint32, n int) {
+	if len(v.pairs.entries) == 1 && !v.whole && v.pattern != SentencePiece { // no merges
 		dst = slices.Grow(dst, len(text))
 		for _, b := range text {
-			dst = append(dst, uint32(b))
+			dst = append(dst, v.bytes[b])
 		}
-		return dst
+		return dst, len(text)
 	}
-	e := v.encoders.Get().(*encoder)
-	for len(text) > 0 {
-		n := piece(text)
-		switch {
-		case n == 1:
-			dst = append(dst, uint32(text[0]))
-		case n <= maxCached:
-			dst = e.cached(v, dst, text, n)
-		case n <= maxScanned:
-			dst = e.scan(v, dst, text[:n])
-		default:
-			dst = v.queue(dst, text[:n])
+	end := len(text)
+	if more {
+		end = settled(text)
+	}
+	e, _ := v.encoders.Get().(*encoder)
+	if e == nil {
+		e = new(encoder)
+	}
+	for n < len(text) {
+		rest := text[n:]
+		length := v.piece(rest)
+		if n+length > end {
+			break
 		}
-		text = text[n:]
+		switch {
+		case length <= maxCached:
+			dst = e.cached(v, dst, rest, length)
+		default:
+			dst = e.encode(v, dst, rest[:length])
+		}
+		n += length
 	}
 	v.encoders.Put(e)
-	return dst
+	return dst, n
+}
+
+// settled returns up to where the pieces of a text that goes on are known: to its last character that is no space, if that is whole.
+// A piece that ends there or before depends on no character but those up to this one, and on the two behind an apostrophe.
+func settled(text []byte) int {
+	for end := len(text) - utf8.UTFMax; end > 0; end-- {
+		if !utf8.RuneStart(text[end]) {
+			continue
+		}
+		if r, _ := utf8.DecodeRune(text[end:]); !unicode.IsSpace(r) {
+			return end
+		}
+	}
+	return 0
 }
 
 const (
 	// maxCached is the length of the longest piece the cache holds: with its length it fills two words.
 	maxCached = 15
-	// maxScanned is the length up to which looking at all neighbours for each merge is quicker than keeping a queue.
+	// maxScanned is the number of ids up to which looking at all neighbours for each merge is quicker than keeping a queue.
 	maxScanned = 128
 	// cacheBits makes a cache of 2^14 slots, 900 kB: it stays in a core's second-level cache and holds the common words of a
 	// language.
@@ -49,8 +100,9 @@ const (
 // An encoder is what one Encode needs beside the vocabulary: a cache of the pieces seen lately, kept from call to call, and room
 // to work in.
 type encoder struct {
-	slots     [1 << cacheBits]slot
-	ids, made [maxScanned]uint32
+	slots [1 << cacheBits]slot
+	ids   []uint32
+	ranks [maxScanned]uint32
 }
 
 // A slot remembers the ids of one piece, if they are few enough. Each piece has one slot, which it takes from another.
@@ -80,7 +132,7 @@ func (e *encoder) cached(v *Vocabulary, dst []uint32, text []byte, n int) []uint
 		return append(dst, s.ids[:s.n]...)
 	}
 	old := len(dst)
-	dst = e.scan(v, dst, text[:n])
+	dst = e.encode(v, dst, text[:n])
 	if ids := dst[old:]; len(ids) <= len(s.ids) {
 		s.low, s.high, s.n = low, high, uint32(len(ids))
 		copy(s.ids[:], ids)
@@ -88,79 +140,100 @@ func (e *encoder) cached(v *Vocabulary, dst []uint32, text []byte, n int) []uint
 	return dst
 }
 
-// scan appends the ids of a piece of 2 to maxScanned bytes. It looks for the lowest rank among all neighbours each time.
-func (e *encoder) scan(v *Vocabulary, dst []uint32, piece []byte) []uint32 {
-	n := len(piece)
-	ids, made := e.ids[:n], e.made[:n-1] // made[i] is the id that ids[i] and ids[i+1] merge into
-	for i, b := range piece {
-		ids[i] = uint32(b)
-		if i > 0 {
-			made[i-1] = v.pairs.get(ids[i-1], ids[i])
+// encode appends the ids of a piece.
+func (e *encoder) encode(v *Vocabulary, dst []uint32, piece []byte) []uint32 {
+	if v.whole {
+		if id := v.wholes.get(v, piece); id != none {
+			return append(dst, id)
 		}
+	}
+	e.ids = v.symbols(e.ids[:0], piece)
+	if len(e.ids) > maxScanned {
+		return v.queue(dst, e.ids)
+	}
+	return e.scan(v, dst, e.ids)
+}
+
+// symbols appends the ids that the merges of a piece start from.
+func (v *Vocabulary) symbols(dst []uint32, piece []byte) []uint32 {
+	if v.joints != nil {
+		return v.joints.symbols(dst, v, piece)
+	}
+	for _, b := range piece {
+		dst = append(dst, v.bytes[b])
+	}
+	return dst
+}
+
+// scan merges ids, of which there are 1 to maxScanned, and appends what is left. It looks for the lowest rank among all neighbours
+// each time.
+func (e *encoder) scan(v *Vocabulary, dst, ids []uint32) []uint32 {
+	ranks := e.ranks[:len(ids)-1] // ranks[i] is that of the merge of ids[i] and ids[i+1]
+	for i := range ranks {
+		ranks[i] = v.pairs.get(ids[i], ids[i+1])
 	}
 	for {
 		best, at := none, 0
-		for i, id := range made {
-			if id < best {
-				best, at = id, i
+		for i, rank := range ranks {
+			if rank < best {
+				best, at = rank, i
 			}
 		}
 		if best == none {
 			return append(dst, ids...)
 		}
-		ids[at] = best
+		ids[at] = v.made[best]
 		ids = slices.Delete(ids, at+1, at+2)
-		made = slices.Delete(made, at, at+1)
+		ranks = slices.Delete(ranks, at, at+1)
 		if at > 0 {
-			made[at-1] = v.pairs.get(ids[at-1], best)
+			ranks[at-1] = v.pairs.get(ids[at-1], ids[at])
 		}
-		if at < len(made) {
-			made[at] = v.pairs.get(best, ids[at+1])
+		if at < len(ranks) {
+			ranks[at] = v.pairs.get(ids[at], ids[at+1])
 		}
 	}
 }
 
-// positionBits leaves room for an id below MaxSize in a word of the queue.
-const positionBits = 46
+// positionBits leaves room for a rank below MaxMerges in a word of the queue.
+const positionBits = 44
 
-// queue appends the ids of a piece of at least 2 bytes, in O(n log n) for a piece of n.
-func (v *Vocabulary) queue(dst []uint32, piece []byte) []uint32 {
-	n := len(piece)
-	ids := make([]uint32, n) // by the position of a token's first byte; none elsewhere
-	prev := make([]int, n+1) // where the token before begins
-	for i, b := range piece {
-		ids[i] = uint32(b)
-		prev[i+1] = i
+// queue merges ids, of which there is one at least, in O(n log n) for n of them, and appends what is left.
+func (v *Vocabulary) queue(dst, ids []uint32) []uint32 {
+	n := len(ids)
+	// Where the tokens before and after one stand, by its first position; those merged into another are none.
+	prev, next := make([]int, n), make([]int, n)
+	for i := range ids {
+		prev[i], next[i] = i-1, i+1
 	}
-	// An entry is the id that two neighbours would make and, below it, the position of the left one: the least is merged next.
-	// Entries whose neighbours have changed since stay, and are passed over.
+	// An entry is a rank and, below it, the position of the left neighbour: the least is merged next. Entries whose neighbours have
+	// changed since stay, and are passed over.
 	merges := heap[uint64]{before: func(a, b uint64) bool { return a < b }}
 	propose := func(left, right int) {
-		if id := v.pairs.get(ids[left], ids[right]); id != none {
-			merges.push(uint64(id)<<positionBits | uint64(left))
+		if rank := v.pairs.get(ids[left], ids[right]); rank != none {
+			merges.push(uint64(rank)<<positionBits | uint64(left))
 		}
 	}
 	for i := range n - 1 {
 		propose(i, i+1)
 	}
 	for len(merges.items) > 0 {
-		id, left := uint32(merges.items[0]>>positionBits), int(merges.items[0]&(1<<positionBits-1))
+		rank, left := uint32(merges.items[0]>>positionBits), int(merges.items[0]&(1<<positionBits-1))
 		merges.pop()
 		if ids[left] == none {
 			continue
 		}
-		right := left + int(v.length(ids[left]))
-		if right == n || v.pairs.get(ids[left], ids[right]) != id {
+		right := next[left]
+		if right == n || v.pairs.get(ids[left], ids[right]) != rank {
 			continue
 		}
-		ids[left], ids[right] = id, none
-		next := left + int(v.length(id))
-		prev[next] = left
+		ids[left], ids[right] = v.made[rank], none
+		next[left] = next[right]
+		if next[left] < n {
+			prev[next[left]] = left
+			propose(left, next[left])
+		}
 		if left > 0 {
 			propose(prev[left], left)
-		}
-		if next < n {
-			propose(left, next)
 		}
 	}
 	for _, id := range ids {
@@ -169,47 +242,4 @@ func (v *Vocabulary) queue(dst []uint32, piece []byte) []uint32 {
 		}
 	}
 	return dst
-}
-
-// pairTable maps merges to the ids they make: open addressing, at most half full.
-type pairTable struct {
-	entries []pairEntry
-	shift   int // a hash's home is its high bits
-}
-
-type pairEntry struct {
-	Merge
-	id uint32 // none in an empty entry
-}
-
-func newPairTable(n int) pairTable {
-	size := bits.Len(uint(2 * n))
-	t := pairTable{make([]pairEntry, 1<<size), 64 - size}
-	for i := range t.entries {
-		t.entries[i].id = none
-	}
-	return t
-}
-
-// home returns the entry where m is, or else the empty one where it belongs.
-func (t *pairTable) home(m Merge) *pairEntry {
-	i := hash(uint64(m.Left), uint64(m.Right)) >> t.shift
-	for {
-		e := &t.entries[i]
-		if e.Merge == m || e.id == none {
-			return e
-		}
-		i = (i + 1) & uint64(len(t.entries)-1)
-	}
-}
-
-func (t *pairTable) put(m Merge, id uint32) { *t.home(m) = pairEntry{m, id} }
-
-// get returns the id that left and right make, or none.
-func (t *pairTable) get(left, right uint32) uint32 { return t.home(Merge{left, right}).id }
-
-// hash mixes two words; its high bits are the best mixed.
-func hash(a, b uint64) uint64 {
-	const odd1, odd2 = 0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9 // from splitmix64
-	return (bits.RotateLeft64(a*odd1, 32) ^ b) * odd2
 }

@@ -8,7 +8,19 @@ import (
 	"math"
 )
 
-// Train learns a vocabulary of up to size ids from texts (Sennrich et al. 2016, algorithm 1): starting from bytes, again and again
+// TrainOptions are what a vocabulary is learned with beside the texts. The zero values are Train's.
+type TrainOptions struct {
+	Pattern Pattern  // GPT2, Llama3 or Qwen2
+	Special []string // names of special tokens: they take the last ids, in this order
+	Workers int      // goroutines that count pieces; 0 is 1. The vocabulary does not depend on it
+}
+
+// Train is TrainWith without options.
+func Train(ctx context.Context, texts iter.Seq[[]byte], size int) (*Vocabulary, error) {
+	return TrainWith(ctx, texts, size, TrainOptions{})
+}
+
+// TrainWith learns a vocabulary of up to size ids from texts (Sennrich et al. 2016, algorithm 1): starting from bytes, again and again
 // the most frequent pair of neighbours within a piece becomes a token. A pair is counted at every place it stands, overlaps
 // included, so that "aaa" has the pair (a, a) twice. Of equally frequent pairs the one with the smaller left bytes wins, then the
 // one with the smaller right bytes, both as [bytes.Compare] orders them; no two pairs are equal in that order, so the
@@ -16,15 +28,24 @@ import (
 // passed over.
 //
 // It stops early when no pair occurs twice, and the vocabulary is then smaller than size. Size is from 256, which is plain bytes
-// and reads no text, to [MaxSize]. No piece crosses from one text to the next. Train keeps none of the slices that texts yields.
-// It takes memory for the distinct pieces only, and it is an error when they come to 4 GiB. When ctx ends, its cause is returned.
-func Train(ctx context.Context, texts iter.Seq[[]byte], size int) (*Vocabulary, error) {
-	if size < alphabet || size > MaxSize {
-		return nil, fmt.Errorf("bpe: a vocabulary has from %d to %d ids, not %d", alphabet, MaxSize, size)
+// and reads no text, to [MaxSize]; special tokens count in it. No piece crosses from one text to the next. None of the slices that
+// texts yields is kept. It takes memory for the distinct pieces only, and it is an error when they come to 4 GiB. When ctx
+// ends, its cause is returned.
+func TrainWith(ctx context.Context, texts iter.Seq[[]byte], size int, o TrainOptions) (*Vocabulary, error) {
+	if least := alphabet + len(o.Special); size < least || size > MaxSize {
+		return nil, fmt.Errorf("bpe: a vocabulary has from %d to %d ids, not %d", least, MaxSize, size)
 	}
+	size -= len(o.Special)
 	v := bare(size - alphabet)
+	v.pattern = o.Pattern
+	if o.Pattern == SentencePiece {
+		return nil, fmt.Errorf("bpe: vocabularies of the pattern %q are not learned here", o.Pattern)
+	}
+	if err := v.settings(); err != nil {
+		return nil, err
+	}
 	if size > alphabet {
-		c, err := count(ctx, texts)
+		c, err := count(ctx, texts, v.piece)
 		if err != nil {
 			return nil, err
 		}
@@ -35,8 +56,15 @@ func Train(ctx context.Context, texts iter.Seq[[]byte], size int) (*Vocabulary, 
 			}
 		}
 	}
-	v.index()
-	return v, nil
+	if len(o.Special) == 0 {
+		v.index()
+		return v, nil
+	}
+	d := v.Definition()
+	for _, name := range o.Special {
+		d.Tokens = append(d.Tokens, Token{[]byte(name), Special})
+	}
+	return Build(d)
 }
 
 // counts has each distinct piece, in order of first appearance, with how often it occurs.
@@ -46,7 +74,7 @@ type counts struct {
 	bytes  int // in all pieces
 }
 
-func count(ctx context.Context, texts iter.Seq[[]byte]) (*counts, error) {
+func count(ctx context.Context, texts iter.Seq[[]byte], piece func([]byte) int) (*counts, error) {
 	c := new(counts)
 	seen := make(map[string]int)
 	sinceLook := 0
