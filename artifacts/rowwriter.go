@@ -21,14 +21,18 @@ type RowWriter[T any] struct {
 // their statistics has some to skip.
 const rowGroup = 1 << 17
 
-// CreateRows starts the file at path, in the place of what is there. The caller closes the writer.
-func CreateRows[T any](path string) (*RowWriter[T], error) {
+// CreateRows starts the file at path, in the place of what is there; d describes its table. The caller closes the writer.
+func CreateRows[T any](path string, d Description) (*RowWriter[T], error) {
+	text, err := d.text()
+	if err != nil {
+		return nil, at(path, err)
+	}
 	f, err := os.Create(path)
 	if err != nil {
 		return nil, err
 	}
 	w := &RowWriter[T]{f: f, buf: bufio.NewWriterSize(f, 1<<20)}
-	options := append(parquetOptions(rowSchema[T](), &parquet.Zstd), parquet.MaxRowsPerRowGroup(rowGroup))
+	options := append(parquetOptions(rowSchema[T](), &parquet.Zstd), parquet.MaxRowsPerRowGroup(rowGroup), parquet.KeyValueMetadata(descriptionKey, text))
 	w.p = parquet.NewGenericWriter[T](w.buf, options...)
 	return w, nil
 }

@@ -18,7 +18,7 @@ type loggedRow struct {
 func TestRowWriter(t *testing.T) {
 	for _, n := range []int{0, 1, rowGroup + 17} {
 		path := filepath.Join(t.TempDir(), "rows.parquet")
-		w, err := CreateRows[loggedRow](path)
+		w, err := CreateRows[loggedRow](path, Description{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,11 +18,11 @@ type Schema struct {
 
 // ColumnDoc describes a column.
 type ColumnDoc struct {
-	Name string
-	Type Type
-	Unit string // of a number: what it counts, "nats/token" and the like; "index" of a place in a list, "1" where there is none
-	Null string // what null means; "" where none stands in the column
-	Doc  string
+	Name string `json:"name"`
+	Type Type   `json:"type"`
+	Unit string `json:"unit,omitempty"` // of a number: what it counts, "nats/token" and the like; "index" of a place in a list, "1" where there is none
+	Null string `json:"null,omitempty"` // what null means; "" where none stands in the column
+	Doc  string `json:"doc,omitempty"`
 }
 
 // Types of columns that only tables of a known schema have.
@@ -63,6 +63,14 @@ func SchemaNamed(name string) *Schema {
 	return &schemas[i]
 }
 
+// Fits tells whether columns are those of the schema. Text that is kept as it came, whether UTF-8 or not, is binary.
+func (s *Schema) Fits(columns []Column) bool {
+	return slices.EqualFunc(s.Columns, columns, func(want ColumnDoc, have Column) bool {
+		same := want.Type == have.Type || want.Type == String && have.Type == Binary
+		return want.Name == have.Name && same && (want.Null != "" || !have.Optional)
+	})
+}
+
 // SchemaOf describes the rows of a table by the tags of T's fields:
 //
 //	Loss *float64 `parquet:"loss" unit:"nats/token" null:"not evaluated" doc:"mean over the validation set"`
@@ -89,10 +97,7 @@ func fieldType(t reflect.Type) Type {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	switch t {
-	case reflect.TypeFor[[]byte]():
-		return Binary
-	case reflect.TypeFor[time.Time]():
+	if t == reflect.TypeFor[time.Time]() {
 		return Time
 	}
 	return TypeOf(reflect.Zero(t).Interface())

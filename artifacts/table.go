@@ -1,14 +1,13 @@
 package artifacts
 
 import (
-	"encoding/csv"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"slices"
-	"strconv"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
@@ -50,6 +49,8 @@ func TypeOf(v any) Type {
 		return String
 	case bool:
 		return Bool
+	case []byte:
+		return Binary
 	}
 	return ""
 }
@@ -115,17 +116,25 @@ func (t *Table) Append(other *Table) error {
 		}
 		return nil
 	}
-	if len(t.Columns) != len(other.Columns) {
-		return fmt.Errorf("tables of %d and of %d columns", len(t.Columns), len(other.Columns))
-	}
-	for i, c := range other.Columns {
-		if have := t.Columns[i]; have.Name != c.Name || have.Type != c.Type {
-			return fmt.Errorf("column %d is %q of %s in one table and %q of %s in another", i, have.Name, have.Type, c.Name, c.Type)
-		}
+	if err := alike(t.Columns, other.Columns); err != nil {
+		return err
 	}
 	for i, c := range other.Columns {
 		t.Columns[i].Values = append(t.Columns[i].Values, c.Values...)
 		t.Columns[i].Optional = t.Columns[i].Optional || c.Optional
+	}
+	return nil
+}
+
+// alike tells the first difference in name or type between the columns of two tables.
+func alike(a, b []Column) error {
+	if len(a) != len(b) {
+		return fmt.Errorf("tables of %d and of %d columns", len(a), len(b))
+	}
+	for i, c := range b {
+		if have := a[i]; have.Name != c.Name || have.Type != c.Type {
+			return fmt.Errorf("column %d is %q of %s in one table and %q of %s in another", i, have.Name, have.Type, c.Name, c.Type)
+		}
 	}
 	return nil
 }
@@ -205,6 +214,8 @@ func (t Type) node() parquet.Node {
 		return parquet.Leaf(parquet.DoubleType)
 	case Bool:
 		return parquet.Leaf(parquet.BooleanType)
+	case Binary:
+		return parquet.Leaf(parquet.ByteArrayType)
 	}
 	return parquet.String()
 }
@@ -249,6 +260,8 @@ func goValue(kind Type, v parquet.Value) any {
 		return v.Double()
 	case kind == Bool:
 		return v.Boolean()
+	case kind == Binary:
+		return bytes.Clone(v.ByteArray())
 	}
 	return string(v.ByteArray())
 }
@@ -265,7 +278,7 @@ func (t *Table) Write(path string, codec Codec) error {
 		pages = &parquet.Zstd
 	}
 	return create(path, func(w io.Writer) error {
-		p := parquet.NewWriter(w, parquetOptions(t.schema(), pages)...)
+		p := parquet.NewWriter(w, parquetOptions(tableSchema(t.Columns), pages)...)
 		if _, err := p.WriteRows(rows); err != nil {
 			return err
 		}
@@ -288,13 +301,11 @@ func (t *Table) parquetRows() ([]parquet.Row, error) {
 			return nil, fmt.Errorf("column %q has %d values in %d rows", c.Name, len(c.Values), len(rows))
 		}
 		for j, v := range c.Values {
+			if err := c.holds(j, v); err != nil {
+				return nil, err
+			}
 			level := 0
-			switch {
-			case v == nil && !c.Optional:
-				return nil, fmt.Errorf("column %q, row %d: null in a column without nulls", c.Name, j)
-			case v != nil && TypeOf(v) != c.Type:
-				return nil, fmt.Errorf("column %q, row %d: %v is %T, not %s", c.Name, j, v, v, c.Type)
-			case v != nil && c.Optional:
+			if v != nil && c.Optional {
 				level = 1
 			}
 			rows[j][i] = parquet.ValueOf(v).Level(0, level, i)
@@ -303,10 +314,21 @@ func (t *Table) parquetRows() ([]parquet.Row, error) {
 	return rows, nil
 }
 
-// schema lists the columns in their order.
-func (t *Table) schema() *parquet.Schema {
+// holds tells whether v may stand in a row of the column.
+func (c Column) holds(row int, v any) error {
+	switch {
+	case v == nil && !c.Optional:
+		return fmt.Errorf("column %q, row %d: null in a column without nulls", c.Name, row)
+	case v != nil && TypeOf(v) != c.Type:
+		return fmt.Errorf("column %q, row %d: %v is %T, not %s", c.Name, row, v, v, c.Type)
+	}
+	return nil
+}
+
+// tableSchema lists columns in their order.
+func tableSchema(columns []Column) *parquet.Schema {
 	var root orderedGroup
-	for _, c := range t.Columns {
+	for _, c := range columns {
 		n := c.Type.node()
 		if c.Optional {
 			n = parquet.Optional(n)
@@ -324,39 +346,3 @@ type orderedGroup struct {
 }
 
 func (g orderedGroup) Fields() []parquet.Field { return g.fields }
-
-// WriteCSV writes the table as RFC 4180 has it, with a line of names first. Numbers print as short as reads back the
-// same; null is an empty field, as is the empty string.
-func (t *Table) WriteCSV(w io.Writer) error {
-	out := csv.NewWriter(w)
-	line := make([]string, len(t.Columns))
-	for i, c := range t.Columns {
-		line[i] = c.Name
-	}
-	for row := -1; row < t.Rows(); row++ {
-		for i, c := range t.Columns {
-			if row >= 0 {
-				line[i] = cell(c.Values[row])
-			}
-		}
-		if err := out.Write(line); err != nil {
-			return err
-		}
-	}
-	out.Flush()
-	return out.Error()
-}
-
-func cell(v any) string {
-	switch v := v.(type) {
-	case int64:
-		return strconv.FormatInt(v, 10)
-	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64)
-	case bool:
-		return strconv.FormatBool(v)
-	case string:
-		return v
-	}
-	return ""
-}

@@ -137,13 +137,6 @@ func TestTableReadsRows(t *testing.T) {
 	if err := table.Prepend("n", 2); err == nil {
 		t.Error("a column of int is put in")
 	}
-	before := bytes.Buffer{}
-	if err := table.WriteCSV(&before); err != nil {
-		t.Fatal(err)
-	}
-	if want := "tied,task,weight_decay,seed,zeta,alpha\ntrue,sort,0.1,1,3,\ntrue,sort,0.1,1,-1,0.5\n"; before.String() != want {
-		t.Errorf("CSV is %q, want %q", before.String(), want)
-	}
 }
 
 func TestTableOfOtherTypes(t *testing.T) {

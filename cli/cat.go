@@ -87,12 +87,15 @@ func axes(points []pipeline.Point) []artifacts.Column {
 	return all
 }
 
+// ofSweep ends the name of a coordinate where the stage has a column of that name too.
+const ofSweep = "_of_sweep"
+
 // join puts the coordinates of a point before the columns of a table; null is one that the point has not.
 func join(t *artifacts.Table, axes []artifacts.Column, point pipeline.Point) error {
 	for _, axis := range slices.Backward(axes) {
 		value := point.Get(axis.Name)
 		if t.Column(axis.Name) != nil {
-			axis.Name += "_of_sweep" // the stage has a column of that name too
+			axis.Name += ofSweep
 		}
 		if value == nil {
 			axis.Values = make([]any, t.Rows())

@@ -19,53 +19,127 @@ import (
 // tables are the types of artifacts that are one flat Parquet table.
 var tables = []string{"table", "samples", "examples", "passages", "text"}
 
+// safetensors is the format of weights that is no format of tables.
+const safetensors = "safetensors"
+
 func (c *command) export() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export ADDR[.OUTPUT]...",
 		Short: "Write artifacts, or the history of all runs, as files",
 		Example: `  anneal export probe.after --format csv
+  anneal export pretrain.base.metrics finetune.sft.metrics --partition stage,seed
+  anneal export checkpoint.final --format safetensors
   anneal export --runs --to history`,
-		Long: `Writes the artifacts of stages as files: tables as Parquet or CSV, those of a sweep as one table with its coordinates
-as columns; weights, tokens and reports as folders.
+		Long: `Writes the artifacts of stages as files: tables as Parquet, CSV or Arrow IPC, those of a sweep as one table with its
+coordinates as columns; weights, tokens and reports as folders.
+
+With --partition a table becomes a folder of Parquet files, hive's way: DIR/metrics/stage=pretrain.base/seed=1/part.parquet.
+It takes coordinates, pipeline and stage; what it leaves out stays a column. What an earlier export left there is replaced.
+
+With --format safetensors it writes the parameters of weights alone, those of the last save point.
+
+Beside Parquet files stands load.sql, which makes DuckDB a catalogue of all tables in the folder.
 
 With --runs it writes what the journals and results of all runs hold, as tables that join: runs, steps, coordinates,
 configuration and metrics.`,
 		Args: cobra.ArbitraryArgs,
 	}
-	to := cmd.Flags().String("to", "export", "write into `DIR`")
-	format := cmd.Flags().String("format", "parquet", "write tables as `parquet|csv`")
+	x := &exporter{command: c}
+	cmd.Flags().StringVar(&x.dir, "to", "export", "write into `DIR`")
+	cmd.Flags().StringVar(&x.format, "format", string(artifacts.Parquet), "write as `parquet|csv|arrow|safetensors`")
+	cmd.Flags().StringSliceVar(&x.partition, "partition", nil, "a file for each value of `COLUMN,...`: coordinates, pipeline, stage")
 	runs := cmd.Flags().Bool("runs", false, "write the history of all runs instead of artifacts")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		parquet := x.format == string(artifacts.Parquet)
 		switch {
-		case *format != "parquet" && *format != "csv":
-			return usagef("--format must be parquet or csv, is %s", *format)
-		case *runs && (len(args) > 0 || *format != "parquet"):
-			return usagef("export --runs writes all runs as Parquet; it takes no address and no other format")
+		case !parquet && !slices.Contains([]string{string(artifacts.CSV), string(artifacts.Arrow), safetensors}, x.format):
+			return usagef("--format must be parquet, csv, arrow or safetensors, is %s", x.format)
+		case *runs && (len(args) > 0 || !parquet || x.partition != nil):
+			return usagef("export --runs writes all runs as Parquet; it takes no address, no other format and no partition")
 		case *runs:
-			return c.exportRuns(*to)
+			return c.exportRuns(x.dir)
 		case len(args) == 0:
 			return usagef("export needs an ADDR, such as pretrain.base; `anneal ls` lists them. export --runs writes the history of all runs")
+		case x.partition != nil && !parquet:
+			return usagef("--partition writes Parquet, not %s", x.format)
 		}
-		for _, arg := range args {
-			if err := c.exportNamed(arg, *to, *format); err != nil {
-				return err
-			}
-		}
-		return nil
+		return x.export(args)
 	}
 	return cmd
 }
 
-// exportNamed writes the outputs that arg names.
-func (c *command) exportNamed(arg, dir, format string) error {
-	all, err := c.stored(arg)
+// exporter writes artifacts as files.
+type exporter struct {
+	*command
+	dir       string
+	format    string
+	partition []string // columns that become folders
+
+	st     *store.Store
+	staged string // where artifacts wait, checked
+	files  []*exported
+}
+
+// exported is a file or folder that export writes.
+type exported struct {
+	path   string // from the folder of the export
+	output string
+	table  bool
+	of     []*named
+}
+
+// export writes what args name.
+func (x *exporter) export(args []string) (err error) {
+	x.st = x.store()
+	for _, arg := range args {
+		if err := x.gather(arg); err != nil {
+			return err
+		}
+	}
+	for _, f := range x.files {
+		if f.table && x.partition != nil {
+			if err := x.checkPartition(f); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.MkdirAll(x.dir, 0o777); err != nil {
+		return err
+	}
+	if x.staged, err = os.MkdirTemp(x.dir, ".export-"); err != nil { // not in the store, which may be one that is only to be read
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(x.staged)) }()
+	for _, f := range x.files {
+		switch {
+		case f.table && x.partition != nil:
+			err = x.writeParts(f)
+		case f.table:
+			err = x.writeTable(f)
+		case x.format == safetensors:
+			err = x.writeSafetensors(f)
+		default:
+			err = x.copy(f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if x.format != string(artifacts.Parquet) {
+		return nil
+	}
+	return x.loadScript(x.dir)
+}
+
+// gather finds the outputs that arg names, and what becomes of them.
+func (x *exporter) gather(arg string) error {
+	all, err := x.stored(arg)
 	if err != nil {
 		return err
 	}
-	st := c.store()
 	var outputs []string
 	for _, n := range all {
-		if err := n.need(st); err != nil {
+		if err := n.need(x.st); err != nil {
 			return err
 		}
 		if n.output != "" {
@@ -75,97 +149,147 @@ func (c *command) exportNamed(arg, dir, format string) error {
 		}
 	}
 	slices.Sort(outputs)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
+	weights := false
 	for _, output := range slices.Compact(outputs) {
 		var here []*named
 		for _, n := range all {
 			b, has := n.result.Outputs[output]
 			switch {
 			case !has || n.output != "" && n.output != output:
-			case st.Dropped(b) && n.output != "":
+			case x.format == safetensors && b.Type != "weights":
+			case x.st.Dropped(b) && n.output != "":
 				return fmt.Errorf("%s.%s was dropped; `anneal run %s --replace '%s'` makes it again", n.title(), output, n.pipeline, n.addr)
-			case st.Dropped(b):
-				fmt.Fprintf(c.stderr, "%s.%s was dropped, and is left out\n", n.title(), output)
+			case x.st.Dropped(b):
+				fmt.Fprintf(x.stderr, "%s.%s was dropped, and is left out\n", n.title(), output)
 			default:
 				here = append(here, n)
 			}
+			weights = weights || b.Type == "weights"
 		}
-		if len(here) > 0 {
-			if err := c.exportOutput(st, here, output, dir, format); err != nil {
-				return err
-			}
+		if err := x.plan(output, here); err != nil {
+			return err
 		}
+	}
+	if x.format == safetensors && !weights {
+		return usagef("--format safetensors is for weights, which %s has none of", arg)
 	}
 	return nil
 }
 
-// exportOutput writes one output of several results.
-func (c *command) exportOutput(st *store.Store, all []*named, output, dir, format string) error {
-	staged, err := os.MkdirTemp(dir, ".export-") // not in the store, which may be one that is only to be read
+// plan decides where an output of several results goes.
+func (x *exporter) plan(output string, all []*named) error {
+	var tabular []*named
+	for _, n := range all {
+		b := n.result.Outputs[output]
+		if slices.Contains(tables, b.Type) {
+			tabular = append(tabular, n)
+			continue
+		}
+		path := n.fileName() + "." + output
+		if x.format == safetensors {
+			path += ".safetensors"
+		} else if !b.Tree { // a table that is not flat
+			path += ".parquet"
+		}
+		if err := x.add(&exported{path: path, output: output, of: []*named{n}}); err != nil {
+			return err
+		}
+	}
+	if len(tabular) == 0 {
+		return nil
+	}
+	path := tabular[0].fileName()
+	if len(tabular) > 1 || x.partition != nil {
+		path = tabular[0].block()
+	}
+	path += "." + output
+	switch {
+	case slices.Contains(x.partition, "stage"):
+		path = output
+	case x.partition == nil:
+		path += "." + x.format
+	}
+	return x.add(&exported{path, output, true, tabular})
+}
+
+// add takes up a file. What is named twice is written once; stages that share a folder of partitions share its table.
+func (x *exporter) add(f *exported) error {
+	i := slices.IndexFunc(x.files, func(g *exported) bool { return g.path == f.path })
+	if i < 0 {
+		x.files = append(x.files, f)
+		return nil
+	}
+	g := x.files[i]
+	for _, n := range f.of {
+		if slices.ContainsFunc(g.of, func(m *named) bool { return m.key == n.key && m.title() == n.title() }) {
+			continue
+		}
+		if !f.table || x.partition == nil {
+			return usagef("%s.%s and %s.%s would both be %s: export one of them with another --to", g.of[0].title(), f.output, n.title(), f.output, f.path)
+		}
+		g.of = append(g.of, n)
+	}
+	return nil
+}
+
+// copy writes an artifact as it is.
+func (x *exporter) copy(f *exported) error {
+	from, err := x.stage(f.of[0], f.output)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(staged)
-	points := make([]pipeline.Point, len(all))
-	for i, n := range all {
-		points[i] = n.point
+	target := filepath.Join(x.dir, f.path)
+	if f.of[0].result.Outputs[f.output].Tree {
+		err = copyTree(from, target, copyFile)
+	} else {
+		err = replace(target, func(part string) error { return copyFile(from, part) })
 	}
-	columns := axes(points)
-	whole := new(artifacts.Table)
-	for i, n := range all {
-		b := n.result.Outputs[output]
-		from := filepath.Join(staged, fmt.Sprint(i))
-		if err := stage(st, b, from); err != nil {
-			return err
-		}
-		if !slices.Contains(tables, b.Type) {
-			target := filepath.Join(dir, n.fileName()+"."+output)
-			if b.Tree {
-				err = copyTree(from, target, copyFile)
-			} else { // a table that is not flat
-				target += ".parquet"
-				err = replace(target, func(part string) error { return copyFile(from, part) })
-			}
-			if err == nil {
-				err = c.wrote(target)
-			}
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		table, err := artifacts.ReadTable(from)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(join(table, columns, n.point), whole.Append(table)); err != nil {
-			return fmt.Errorf("%s.%s: %w", n.title(), output, err)
-		}
+	if err != nil {
+		return err
 	}
-	if len(whole.Columns) == 0 {
-		return nil
+	return x.wrote(target)
+}
+
+// stage checks an artifact and returns where it may be read.
+func (x *exporter) stage(n *named, output string) (string, error) {
+	b := n.result.Outputs[output]
+	path := filepath.Join(x.staged, b.Digest.String())
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
 	}
-	name := all[0].fileName()
-	if len(all) > 1 {
-		name, _, _ = strings.Cut(all[0].addr, "[")
+	return path, stage(x.st, b, path)
+}
+
+// writeSafetensors writes the parameters of the last save point, by the names and in the shapes that they have here.
+func (x *exporter) writeSafetensors(f *exported) error {
+	from, err := x.stage(f.of[0], f.output)
+	if err != nil {
+		return err
 	}
-	target := filepath.Join(dir, name+"."+output+"."+format)
+	w, err := artifacts.OpenWeights(from)
+	if err != nil {
+		return err
+	}
+	p, err := w.Parameters(w.Last())
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	shapes := make([]artifacts.TensorShape, len(p.List))
+	for i, tensor := range p.List {
+		shapes[i] = artifacts.TensorShape{Name: tensor.Name, Shape: tensor.Shape}
+	}
+	target := filepath.Join(x.dir, f.path)
 	err = replace(target, func(part string) error {
-		if format == "parquet" {
-			return whole.Write(part, artifacts.Zstd)
-		}
-		f, err := os.Create(part)
-		if err != nil {
-			return err
-		}
-		return errors.Join(whole.WriteCSV(f), f.Close())
+		return artifacts.WriteSafetensors(part, artifacts.F32, shapes, func(i int, to []float32) error {
+			copy(to, p.List[i].Values)
+			return nil
+		})
 	})
 	if err != nil {
 		return err
 	}
-	return c.wrote(target)
+	return x.wrote(target)
 }
 
 // wrote tells of a file or folder that a command has written.
@@ -182,10 +306,18 @@ func (c *command) wrote(path string) error {
 // fileName names a file after where n stood.
 func (n *named) fileName() string {
 	if n.addr == "" {
+		return n.block()
+	}
+	return fileName(n.block(), n.point)
+}
+
+// block is the address of n without coordinates, or its key where no address is known.
+func (n *named) block() string {
+	if n.addr == "" {
 		return n.key.Short()
 	}
 	block, _, _ := strings.Cut(n.addr, "[")
-	return fileName(block, n.point)
+	return block
 }
 
 // fileName turns an address into the name of a file that no shell trips over: pretrain.base[seed=1] becomes

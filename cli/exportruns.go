@@ -20,61 +20,70 @@ import (
 // runs had it, stands there once, by key.
 
 type runRow struct {
-	Run       string    `parquet:"run,dict"`
-	Pipeline  string    `parquet:"pipeline,dict"`
-	Name      *string   `parquet:"name"`
-	Note      *string   `parquet:"note"`
-	Started   time.Time `parquet:"started,timestamp(microsecond)"` // UTC
-	Seconds   float64   `parquet:"seconds"`
-	Finished  bool      `parquet:"finished"` // false: killed, or still going on
-	Ran       int64     `parquet:"ran"`
-	Cached    int64     `parquet:"cached"`
-	Failed    int64     `parquet:"failed"`
-	Skipped   int64     `parquet:"skipped"`
-	Command   *string   `parquet:"command"`
-	Variables *string   `parquet:"variables"` // as JSON, the text of each by its name
-	Anneal    *string   `parquet:"anneal"`    // versions
-	Revision  *string   `parquet:"revision"`
-	Go        *string   `parquet:"go"`
-	Platform  *string   `parquet:"platform"`
+	Run       string    `parquet:"run,dict" doc:"its id"`
+	Pipeline  string    `parquet:"pipeline,dict" doc:"that was run"`
+	Name      *string   `parquet:"name" null:"it was given none" doc:"of the run"`
+	Note      *string   `parquet:"note" null:"it was given none" doc:"on the run"`
+	Started   time.Time `parquet:"started,timestamp(microsecond)" doc:"when it began, UTC"`
+	Seconds   float64   `parquet:"seconds" unit:"s" doc:"that it took"`
+	Finished  bool      `parquet:"finished" doc:"false: killed, or still going on"`
+	Ran       int64     `parquet:"ran" unit:"stages" doc:"that ran"`
+	Cached    int64     `parquet:"cached" unit:"stages" doc:"that were stored"`
+	Failed    int64     `parquet:"failed" unit:"stages" doc:"that failed"`
+	Skipped   int64     `parquet:"skipped" unit:"stages" doc:"that were skipped"`
+	Command   *string   `parquet:"command" null:"not known" doc:"that started it"`
+	Variables *string   `parquet:"variables" null:"there were none" doc:"as JSON, the text of each by its name"`
+	Anneal    *string   `parquet:"anneal" null:"not known" doc:"version of the program"`
+	Revision  *string   `parquet:"revision" null:"not known" doc:"of its source"`
+	Go        *string   `parquet:"go" null:"not known" doc:"version of the toolchain"`
+	Platform  *string   `parquet:"platform" null:"not known" doc:"operating system and processor"`
 }
 
 type stepRow struct {
-	Run      string   `parquet:"run,dict"`
-	Pipeline string   `parquet:"pipeline,dict"`
-	Addr     string   `parquet:"addr,dict"`
-	Kind     string   `parquet:"kind,dict"`
-	Block    string   `parquet:"block,dict"`
-	Outcome  string   `parquet:"outcome,dict"` // ran, cached, failed, skipped; unfinished where the run was cut short
-	Seconds  *float64 `parquet:"seconds"`      // of what ran
-	Key      *string  `parquet:"key,dict"`
-	Why      *string  `parquet:"why"`  // it ran
-	Text     *string  `parquet:"text"` // why it failed or was skipped
+	Run      string   `parquet:"run,dict" doc:"id of the run"`
+	Pipeline string   `parquet:"pipeline,dict" doc:"of the run"`
+	Addr     string   `parquet:"addr,dict" doc:"of the stage"`
+	Kind     string   `parquet:"kind,dict" doc:"of the stage"`
+	Block    string   `parquet:"block,dict" doc:"address without coordinates"`
+	Outcome  string   `parquet:"outcome,dict" doc:"ran, cached, failed, skipped; unfinished where the run was cut short"`
+	Seconds  *float64 `parquet:"seconds" unit:"s" null:"it did not run" doc:"that it took"`
+	Key      *string  `parquet:"key,dict" null:"it was never known" doc:"of the result"`
+	Why      *string  `parquet:"why" null:"no reason is kept" doc:"why it ran"`
+	Text     *string  `parquet:"text" null:"it did neither" doc:"why it failed or was skipped"`
 }
 
 type coordinateRow struct {
-	Addr   string   `parquet:"addr,dict"`
-	Name   string   `parquet:"name,dict"`
-	Number *float64 `parquet:"number"` // null where it is none
-	Text   string   `parquet:"text,dict"`
+	Addr   string   `parquet:"addr,dict" doc:"of the stage"`
+	Name   string   `parquet:"name,dict" doc:"of the coordinate"`
+	Number *float64 `parquet:"number" unit:"1" null:"it is no number" doc:"its value"`
+	Text   string   `parquet:"text,dict" doc:"its value as text"`
 }
 
 type configurationRow struct {
-	Key    string   `parquet:"key,dict"`
-	Kind   string   `parquet:"kind,dict"`
-	Name   string   `parquet:"name,dict"`
-	Value  string   `parquet:"value,dict"`
-	Number *float64 `parquet:"number"` // null where the value is none
+	Key    string   `parquet:"key,dict" doc:"of the result"`
+	Kind   string   `parquet:"kind,dict" doc:"of the fact: config, input, point and the like"`
+	Name   string   `parquet:"name,dict" doc:"of the setting"`
+	Value  string   `parquet:"value,dict" doc:"as text"`
+	Number *float64 `parquet:"number" unit:"1" null:"it is no number" doc:"the value"`
 }
 
 type metricRow struct {
-	Key    string   `parquet:"key,dict"`
-	Output string   `parquet:"output,dict"`
-	Row    int64    `parquet:"row"`  // of the output's table, from 0
-	Step   *int64   `parquet:"step"` // of that row, where the table has such a column
-	Name   string   `parquet:"name,dict"`
-	Value  *float64 `parquet:"value"` // null where the column holds text
-	Text   *string  `parquet:"text"`
+	Key    string   `parquet:"key,dict" doc:"of the result"`
+	Output string   `parquet:"output,dict" doc:"whose table it stands in"`
+	Row    int64    `parquet:"row" unit:"index" doc:"of the table, from 0"`
+	Step   *int64   `parquet:"step" unit:"steps" null:"the table has no steps" doc:"of the row"`
+	Name   string   `parquet:"name,dict" doc:"of the column"`
+	Value  *float64 `parquet:"value" unit:"1" null:"the column holds text" doc:"of the cell, in the unit of the column"`
+	Text   *string  `parquet:"text" null:"the column holds numbers" doc:"of the cell"`
+}
+
+// histories are the schemas of these tables.
+var histories = []artifacts.Schema{
+	artifacts.SchemaOf[configurationRow]("configuration", 1, "a fact of a result; a setting at its default has none"),
+	artifacts.SchemaOf[coordinateRow]("coordinates", 1, "a coordinate of an address"),
+	artifacts.SchemaOf[metricRow]("metrics", 1, "a cell of a table that a stage left, nulls left out"),
+	artifacts.SchemaOf[runRow]("runs", 1, "a run"),
+	artifacts.SchemaOf[stepRow]("steps", 1, "a stage in a run"),
 }
 
 // exportRuns writes what the journals of all runs say, and what their results hold, as tables into dir.
@@ -114,6 +123,9 @@ func (c *command) exportRuns(dir string) (err error) {
 		}
 	}
 	w.files = nil
+	if err := c.loadScript(dir); err != nil {
+		return err
+	}
 	if w.absent > 0 {
 		are := "are"
 		if w.absent == 1 {
@@ -153,7 +165,8 @@ func start[T any](w *runsWriter, to **artifacts.RowWriter[T], name string) {
 		return
 	}
 	f := &runsFile{part: filepath.Join(w.dir, "."+name+".parquet.part"), path: filepath.Join(w.dir, name+".parquet")}
-	if *to, w.err = artifacts.CreateRows[T](f.part); w.err == nil {
+	i := slices.IndexFunc(histories, func(s artifacts.Schema) bool { return s.Name == name })
+	if *to, w.err = artifacts.CreateRows[T](f.part, describe(&histories[i])); w.err == nil {
 		f.close = (*to).Close
 		w.files = append(w.files, f)
 	}

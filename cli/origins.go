@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"html"
 	"os"
@@ -156,11 +158,7 @@ func (o *origins) added(axis, seeds string) string {
 func (o *origins) copy(from, to string, of map[store.Digest][]pipeline.Ref) error {
 	switch filepath.Ext(from) {
 	case ".parquet":
-		table, err := artifacts.ReadTable(from)
-		if err != nil {
-			return err
-		}
-		return table.Write(to, artifacts.Zstd)
+		return o.copyTable(from, to, of)
 	case ".html":
 		page, err := os.ReadFile(from)
 		if err != nil {
@@ -171,8 +169,95 @@ func (o *origins) copy(from, to string, of map[store.Digest][]pipeline.Ref) erro
 	return copyFile(from, to)
 }
 
+// copyTable copies a table of a report, compressed, with what is known of its columns.
+func (o *origins) copyTable(from, to string, of map[store.Digest][]pipeline.Ref) error {
+	columns, err := artifacts.TableColumns(from)
+	if err != nil {
+		return err
+	}
+	about := recognised(columns)
+	if about.Columns == nil {
+		about.Columns = o.said(columns, of)
+	}
+	w, err := artifacts.CreateTable(to, artifacts.Parquet, columns, about)
+	if err != nil {
+		return err
+	}
+	for batch, err := range artifacts.Batches(from) {
+		if err == nil {
+			err = w.Write(batch)
+		}
+		if err != nil {
+			return errors.Join(err, w.Close())
+		}
+	}
+	return w.Close()
+}
+
+// said describes columns of a report's table: a coordinate of what the report was made of, or as the tables among that have it
+// which have a column of the name and the type. What these disagree on is left out.
+func (o *origins) said(columns []artifacts.Column, of map[store.Digest][]pipeline.Ref) []artifacts.ColumnDoc {
+	var docs []artifacts.ColumnDoc
+	for _, c := range columns {
+		var doc *artifacts.ColumnDoc
+		for _, refs := range of {
+			for _, ref := range refs {
+				doc = agreed(doc, o.saidBy(ref, c))
+			}
+		}
+		if doc != nil {
+			docs = append(docs, *doc)
+		}
+	}
+	return docs
+}
+
+// saidBy describes a column as one artifact has it, nil where it has no such column.
+func (o *origins) saidBy(ref pipeline.Ref, c artifacts.Column) *artifacts.ColumnDoc {
+	if ref.Node.Point.Get(c.Name) != nil {
+		return &sweepDocs([]artifacts.Column{c})[0]
+	}
+	s := o.schemaOf(ref.Node.Kind.Name, ref.Output, o.results[ref.Node].Outputs[ref.Output].Type)
+	if s == nil {
+		return nil
+	}
+	i := slices.IndexFunc(s.Columns, func(d artifacts.ColumnDoc) bool { return d.Name == c.Name && d.Type == c.Type })
+	if i < 0 {
+		return nil
+	}
+	return &s.Columns[i]
+}
+
+// agreed is what two say in common of a column, of which nil says nothing.
+func agreed(a, b *artifacts.ColumnDoc) *artifacts.ColumnDoc {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	both := *a
+	for _, text := range []struct {
+		of   *string
+		said string
+	}{{&both.Unit, b.Unit}, {&both.Null, b.Null}, {&both.Doc, b.Doc}} {
+		if *text.of != text.said {
+			*text.of = ""
+		}
+	}
+	return &both
+}
+
 // lineageFile names the file that tells of an artifact, from the folder of the report.
 func lineageFile(digest store.Digest) string { return "lineage/" + digest.String()[:12] + ".txt" }
+
+// artifactRow is an artifact that a report was made of: a row of lineage/artifacts.parquet.
+type artifactRow struct {
+	Digest  string `parquet:"digest" doc:"SHA-256 of its bytes"`
+	Address string `parquet:"address" doc:"of the stage, and the output"`
+	Kind    string `parquet:"kind" doc:"of the stage"`
+	Key     string `parquet:"key" doc:"of the result"`
+	Command string `parquet:"command" doc:"that makes it anew"`
+}
+
+var lineages = artifacts.SchemaOf[artifactRow]("lineage", 1, "an artifact that the report was made of")
 
 // write leaves in the folder of a report a file for each artifact that the report was made of, and a table of
 // all.
@@ -183,10 +268,7 @@ func (o *origins) write(w *written, folder string, of map[store.Digest][]pipelin
 	if err := os.MkdirAll(filepath.Join(w.root, folder, "lineage"), 0o777); err != nil {
 		return err
 	}
-	table := &artifacts.Table{}
-	for _, name := range []string{"digest", "address", "kind", "key", "command"} {
-		table.Columns = append(table.Columns, artifacts.Column{Name: name, Type: artifacts.String})
-	}
+	var rows []artifactRow
 	digests := make([]store.Digest, 0, len(of))
 	for digest := range of {
 		digests = append(digests, digest)
@@ -194,10 +276,7 @@ func (o *origins) write(w *written, folder string, of map[store.Digest][]pipelin
 	slices.SortFunc(digests, func(a, b store.Digest) int { return o.order[of[a][0].Node] - o.order[of[b][0].Node] })
 	for _, digest := range digests {
 		for _, ref := range of[digest] {
-			row := []any{digest.String(), ref.String(), ref.Node.Kind.Name, store.Key(o.results[ref.Node].Key).String(), o.remake(ref.Node)}
-			for i := range row {
-				table.Columns[i].Values = append(table.Columns[i].Values, row[i])
-			}
+			rows = append(rows, artifactRow{digest.String(), ref.String(), ref.Node.Kind.Name, store.Key(o.results[ref.Node].Key).String(), o.remake(ref.Node)})
 		}
 		text := []byte(o.text(of[digest]))
 		name := filepath.Join(folder, filepath.FromSlash(lineageFile(digest)))
@@ -208,7 +287,14 @@ func (o *origins) write(w *written, folder string, of map[store.Digest][]pipelin
 	}
 	name := filepath.Join(folder, "lineage", "artifacts.parquet")
 	return replace(filepath.Join(w.root, name), func(part string) error {
-		if err := table.Write(part, artifacts.Zstd); err != nil {
+		table, err := artifacts.CreateRows[artifactRow](part, describe(&lineages))
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			err = errors.Join(err, table.Write(row))
+		}
+		if err := errors.Join(err, table.Close()); err != nil {
 			return err
 		}
 		digest, _, err := store.HashFile(part)

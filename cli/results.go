@@ -81,7 +81,7 @@ func (c *command) writeResults(g *pipeline.Graph, out *pipeline.Outcome, st *sto
 	for _, n := range stand {
 		keep = append(keep, folder(n))
 	}
-	if err := w.settle(keep); err != nil {
+	if err := w.settle(keep, c.catalogue); err != nil {
 		return err
 	}
 	if !c.json {
@@ -154,8 +154,27 @@ func (w *written) wrote(name string, digest store.Digest) { w.files[filepath.ToS
 // list is the file that says what earlier runs wrote. `sha256sum -c` can check it.
 func (w *written) list() string { return filepath.Join(w.root, ".anneal") }
 
-// settle removes what earlier runs wrote and this one did not, except below the folders to keep, and notes what is there.
-func (w *written) settle(keep []string) error {
+// catalogue writes the script of all tables below root.
+func (c *command) catalogue(w *written) error {
+	var files []string
+	for _, name := range slices.Sorted(maps.Keys(w.files)) {
+		if filepath.Ext(name) == ".parquet" {
+			files = append(files, name)
+		}
+	}
+	path := filepath.Join(w.root, loadFile)
+	wrote, err := c.writeScript(path, files)
+	if err != nil || !wrote {
+		return err
+	}
+	digest, _, err := store.HashFile(path)
+	w.wrote(loadFile, digest)
+	return err
+}
+
+// settle removes what earlier runs wrote and this one did not, except below the folders to keep, lets more write what speaks of
+// all that is there, and notes it.
+func (w *written) settle(keep []string, more func(*written) error) error {
 	before, err := os.ReadFile(w.list())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -178,6 +197,9 @@ func (w *written) settle(keep []string) error {
 			return err
 		}
 		os.Remove(filepath.Dir(path)) // if that was the last file in it
+	}
+	if err := more(w); err != nil {
+		return err
 	}
 	var text strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(w.files)) {
