@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +62,9 @@ func TestDescriptions(t *testing.T) {
 		}
 		for _, o := range k.Outputs {
 			demand(k.Name+"."+o.Name, o.Doc)
+			if !slices.ContainsFunc(artifacts.Types(), func(t artifacts.TypeDoc) bool { return t.Name == o.Type }) {
+				t.Errorf("%s.%s is of the type %s, which artifacts.Types does not describe", k.Name, o.Name, o.Type)
+			}
 			free := k.Name == "checkpoint" && (o.Name == "chosen" || o.Name == "candidates") // has columns of the sweep
 			if o.Type == "table" && !free && o.Schema == "" || o.Schema != "" && artifacts.SchemaNamed(o.Schema) == nil {
 				t.Errorf("%s.%s is a table of the schema %q, want one of artifacts.Schemas", k.Name, o.Name, o.Schema)

@@ -35,6 +35,17 @@ func TestSchemaVersions(t *testing.T) {
 	}
 }
 
+// TestTypes: what types of artifacts refer to is there.
+func TestTypes(t *testing.T) {
+	for _, kind := range Types() {
+		for _, f := range kind.Files {
+			if f.Schema != "" && SchemaNamed(f.Schema) == nil {
+				t.Errorf("type %s, file %q: there is no schema %q", kind.Name, f.Name, f.Schema)
+			}
+		}
+	}
+}
+
 var schemaVersions = map[string]string{
 	"claims 1":           "name string, says string, verdict string, sentence string, cases int64, holds int64, fails int64, more_seeds int64?, unit string, seeds int64?",
 	"examples 1":         "prompt string, response string, answer string, stop string, extract string, label int64?",

@@ -26,6 +26,7 @@ func reference(s *pipeline.Schema, root *cobra.Command) map[string]string {
 		"blocks.md":    blocksPage(s),
 		"functions.md": functionsPage(s),
 		"commands.md":  commandsPage(root),
+		"artifacts.md": artifactsPage(s),
 	}
 	for _, k := range s.Kinds {
 		pages[k.Name+".md"] = kindPage(k)
@@ -43,7 +44,7 @@ func indexPage(s *pipeline.Schema) string {
 	for _, k := range s.Kinds {
 		fmt.Fprintf(&b, "| [%s](%s.md) | %s |\n", k.Name, k.Name, inCell(firstSentence(k.Description)))
 	}
-	fmt.Fprint(&b, "\nWhat every stage takes besides, and what else stands in a file: [blocks](blocks.md). In expressions: [functions](functions.md). In a terminal: [commands](commands.md).\n\n")
+	fmt.Fprint(&b, "\nWhat every stage takes besides, and what else stands in a file: [blocks](blocks.md). In expressions: [functions](functions.md). In a terminal: [commands](commands.md). What stages leave: [artifacts](artifacts.md).\n\n")
 	fmt.Fprint(&b, "On these pages \"—\" marks an attribute that is unset where it is left out. An `integer` is a number without a fraction.\nAn attribute that reads an artifact takes those of the types named, and a `source` is the path of a file or a function such as `gofile(...)`.\n\n")
 	fmt.Fprint(&b, "The JSON of `anneal schema --json` is one document with the members `kinds`, `stage` (what every stage takes), `blocks`, `executors` and `functions`, in an order that stays the same.\n"+
 		"A kind has `attributes`, `blocks`, `outputs` and `examples`; a block `occurs` (`required`; `defaults`: absent, its defaults hold; `optional`; `repeated`), may have a `label`, and has `attributes` and `blocks` of its own.\n"+
@@ -62,7 +63,11 @@ func kindPage(k pipeline.KindDoc) string {
 	bodySection(&b, 3, "", k.BodyDoc, &before)
 	fmt.Fprint(&b, "\n## Outputs\n\n| output | type | |\n|---|---|---|\n")
 	for _, o := range k.Outputs {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", o.Name, o.Type, inCell(o.Doc))
+		of := fmt.Sprintf("[%s](artifacts.md#type-%s)", o.Type, o.Type)
+		if o.Schema != "" {
+			of += ", " + schemaLink(o.Schema)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", o.Name, of, inCell(o.Doc))
 	}
 	fmt.Fprintf(&b, "\nWhat every stage takes besides: [stage](blocks.md#stage). Version %d of the kind, which is part of its keys.\n", k.Version)
 	return b.String()
