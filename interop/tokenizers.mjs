@@ -14,6 +14,7 @@ const go = (...args) => execFileSync('go', args, { cwd: path.dirname(here), enco
 const opticks = fs.readFileSync(path.join(go('env', 'GOROOT'), 'src/testdata/Isaac.Newton-Opticks.txt'), 'utf8')
 const texts = [
   opticks,
+  opticks.slice(0, 20000),
   'The cat\'s toys: "we\'ll see", I\'VE, they\'D, it\'S; naïve café.',
   'Größenwahn in der Straße 🌱 — 日本語の文章、한국어 문장, русский текст, ελληνικά, עברית, العربية, हिन्दी, ไทย.',
   '👩‍👩‍👧‍👦 🇩🇪 e\u0301 \u200b zero\u00adwidth \ufeff bom ﬁ Ⅷ ½ ٣٤٥ 12345678 3.14159e-10',
@@ -61,6 +62,7 @@ for (const name of ['gpt2', 'llama2', 'llama3']) {
   for (const [what, from] of [['published', file], ['written', again]]) {
     const theirs = new Tokenizer(JSON.parse(fs.readFileSync(from, 'utf8')), {})
     texts.forEach((text, i) => {
+      if (what === 'written' && i === 0) return // once will do: JavaScript needs seconds for it
       const want = theirs.encode(text, { add_special_tokens: false }).ids
       if (!same(ours[i], want)) {
         failed++
