@@ -1,5 +1,5 @@
-// node interop/tokenizers.mjs: published tokenizers, from npm, give the ids here that Hugging Face's own code gives, and what Anneal
-// writes of them does so too in that code.
+// node interop/tokenizers.mjs [TOKENIZER.json…]: published tokenizers, by default some from npm, give the ids here that Hugging Face's
+// own code gives, and what Anneal writes of them does so too in that code.
 import { Tokenizer } from '@huggingface/tokenizers'
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -55,9 +55,13 @@ const input = texts.map((t) => JSON.stringify(t)).join('\n')
 
 const same = (got, want) => got.length === want.length && got.every((id, i) => id === want[i])
 let failed = 0
-for (const name of ['gpt2', 'llama2', 'llama3']) {
-  const file = path.join(here, 'node_modules/@lenml', `tokenizer-${name}`, 'models/tokenizer.json')
-  const again = path.join(tmp, `${name}.json`)
+const files = process.argv.slice(2)
+if (files.length === 0) {
+  for (const name of ['gpt2', 'llama2', 'llama3']) files.push(path.join(here, 'node_modules/@lenml', `tokenizer-${name}`, 'models/tokenizer.json'))
+}
+for (const file of files) {
+  const name = file.match(/tokenizer-([^/]*)/)?.[1] ?? path.basename(file)
+  const again = path.join(tmp, 'again.json')
   const ours = execFileSync(program, [file, again], { input, encoding: 'utf8', maxBuffer: 1 << 30 }).trim().split('\n').map((l) => JSON.parse(l))
   for (const [what, from] of [['published', file], ['written', again]]) {
     const theirs = new Tokenizer(JSON.parse(fs.readFileSync(from, 'utf8')), {})
