@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ func ReadHuggingFace(r io.Reader) (*bpe.Definition, error) {
 	if err := json.Unmarshal(data, &file); err != nil {
 		return nil, fmt.Errorf("is no JSON object: %w", err)
 	}
-	for name := range file {
+	for _, name := range slices.Sorted(maps.Keys(file)) {
 		if !slices.Contains([]string{"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"}, name) {
 			return nil, unsupported(name, file[name], "nothing of this name")
 		}
@@ -97,15 +98,15 @@ func checkSettings(model map[string]json.RawMessage, f *frame) error {
 		"byte_fallback":             fallback,
 		"ignore_merges":             whole,
 	}
-	for name, values := range allowed {
-		if !slices.Contains(values, string(model[name])) {
+	for _, name := range slices.Sorted(maps.Keys(allowed)) {
+		if values := allowed[name]; !slices.Contains(values, string(model[name])) {
 			return unsupported("model."+name, model[name], strings.Join(slices.DeleteFunc(values, func(v string) bool { return v == "" }), " or "))
 		}
 	}
-	for name, value := range model {
+	for _, name := range slices.Sorted(maps.Keys(model)) {
 		// No text has an unknown character: all 256 bytes are tokens.
 		if allowed[name] == nil && !slices.Contains([]string{"type", "vocab", "merges", "unk_token", "fuse_unk"}, name) {
-			return unsupported("model."+name, value, "nothing of this name")
+			return unsupported("model."+name, model[name], "nothing of this name")
 		}
 	}
 	return nil
