@@ -35,9 +35,9 @@ func Columns(r io.ReaderAt, size int64, names []string) iter.Seq2[[]*string, err
 
 // readColumns hands out rows until more says that it wants none.
 func readColumns(r io.ReaderAt, size int64, names []string, more func([]*string) bool) (err error) {
-	p, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	p, err := openParquetAt(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
-		return fmt.Errorf("not a Parquet file that can be read: %w", err)
+		return err
 	}
 	indices := make([]int, len(names))
 	for i, name := range names {
@@ -59,7 +59,8 @@ func readColumns(r io.ReaderAt, size int64, names []string, more func([]*string)
 }
 
 // columnIndex finds a column whose values are text, numbers or truth values.
-func columnIndex(schema *parquet.Schema, name string) (int, error) {
+func columnIndex(schema *parquet.Schema, name string) (index int, err error) {
+	defer notPanic(&err)
 	fields := schema.Fields()
 	if !slices.ContainsFunc(fields, func(f parquet.Field) bool { return f.Name() == name }) {
 		missing := &MissingColumn{Name: name}
@@ -116,21 +117,7 @@ type cursor struct {
 // next returns a value as text, nil for null.
 func (c *cursor) next() (*string, error) {
 	for len(c.have) == 0 {
-		if c.values == nil {
-			c.release()
-			page, err := c.pages.ReadPage()
-			if err == io.EOF {
-				err = fmt.Errorf("it has fewer values than there are rows: %w", io.ErrUnexpectedEOF)
-			}
-			if err != nil {
-				return nil, err
-			}
-			c.page, c.values = page, page.Values()
-		}
-		n, err := c.values.ReadValues(c.buffer[:])
-		if c.have = c.buffer[:n]; err == io.EOF {
-			c.values = nil
-		} else if err != nil {
+		if err := c.fill(); err != nil {
 			return nil, err
 		}
 	}
@@ -141,6 +128,28 @@ func (c *cursor) next() (*string, error) {
 	}
 	text := v.String()
 	return &text, nil
+}
+
+// fill reads values, of the next page where this one has no more.
+func (c *cursor) fill() (err error) {
+	defer notPanic(&err)
+	if c.values == nil {
+		c.release()
+		page, err := c.pages.ReadPage()
+		if err == io.EOF {
+			return fmt.Errorf("it has fewer values than there are rows: %w", io.ErrUnexpectedEOF)
+		}
+		if err != nil {
+			return err
+		}
+		c.page, c.values = page, page.Values()
+	}
+	n, err := c.values.ReadValues(c.buffer[:])
+	c.have = c.buffer[:n]
+	if err == io.EOF {
+		c.values, err = nil, nil
+	}
+	return err
 }
 
 // release gives back the page, of which values no longer speak.

@@ -118,3 +118,32 @@ func columnsAt(t *testing.T, path string, names ...string) iter.Seq2[[]*string, 
 	}
 	return Columns(bytes.NewReader(content), int64(len(content)), names)
 }
+
+// TestDamagedColumns: whichever byte of a file is another, its columns are read or refused.
+func TestDamagedColumns(t *testing.T) {
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[foreign](&b)
+	q := "größer?"
+	if _, err := w.Write([]foreign{{Question: &q, Raw: []byte("a")}, {Raw: []byte("bc")}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	content := b.Bytes()
+	for i := range content {
+		for _, other := range []byte{0xff, content[i] ^ 1, content[i] ^ 0x80} {
+			damaged := bytes.Clone(content)
+			damaged[i] = other
+			n := 0
+			for _, err := range Columns(bytes.NewReader(damaged), int64(len(damaged)), []string{"question", "raw", "whole"}) {
+				if n++; err != nil {
+					break
+				}
+				if n > 1<<16 {
+					t.Fatalf("byte %d as %#x: rows without end", i, other)
+				}
+			}
+		}
+	}
+}

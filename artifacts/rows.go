@@ -1,6 +1,7 @@
 package artifacts
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -88,11 +89,34 @@ func openParquet(f *os.File) (*parquet.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := parquet.OpenFile(f, info.Size())
-	if err != nil {
+	return openParquetAt(f, info.Size())
+}
+
+// openParquetAt looks at the end of a file before the library does, which takes its word for how long the footer is.
+func openParquetAt(r io.ReaderAt, size int64, options ...parquet.FileOption) (p *parquet.File, err error) {
+	defer notPanic(&err)
+	const head, tail = 4, 8
+	var end [tail]byte
+	if size < head+tail {
+		return nil, fmt.Errorf("not a Parquet file that can be read: it has %d bytes, less than any", size)
+	}
+	if _, err := r.ReadAt(end[:], size-tail); err != nil {
+		return nil, err
+	}
+	if string(end[4:]) != "PAR1" || int64(binary.LittleEndian.Uint32(end[:])) > size-head-tail {
+		return nil, errors.New("not a Parquet file that can be read: it does not end as one, and may be cut off")
+	}
+	if p, err = parquet.OpenFile(r, size, options...); err != nil {
 		return nil, fmt.Errorf("not a Parquet file that can be read: %w", err)
 	}
 	return p, nil
+}
+
+// notPanic makes an error of a panic of the library, which trusts what a damaged file says of itself.
+func notPanic(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("not a Parquet file that can be read: it is damaged: %v", r)
+	}
 }
 
 // sameColumns reports the first column in which the schema of a file differs from the one asked for.

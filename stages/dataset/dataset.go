@@ -34,6 +34,7 @@ var Kind = &pipeline.Kind{Name: "dataset", Version: 1, Doc: doc, New: func() pip
 		Format:         formatAuto,
 		Column:         "text",
 		InvalidUTF8:    refuseInvalid,
+		Deduplicate:    &Deduplicate{Near: 0.8, Shingle: 5},
 		Split:          &Split{Unit: unitAuto, Size: 4096, Validation: 0.05, Seed: 1},
 		Addition:       &Addition{Digits: []int{1, 2}},
 		Subtraction:    &Subtraction{Digits: []int{1, 2}},
@@ -61,6 +62,7 @@ type Dataset struct {
 	Format      string          `hcl:"format,optional" values:"auto,text,jsonl,csv,tsv,parquet" doc:"of files: in text a file is a document, in the others a row; auto goes by what a file holds: Parquet, JSON Lines if its first line is an object, else text; csv and tsv must be said"`
 	Column      string          `hcl:"column,optional" doc:"of source: the column or key of a row that holds the text"`
 	InvalidUTF8 string          `hcl:"invalid_utf8,optional" values:"refuse,replace,keep" doc:"what becomes of bytes that belong to no character: the file is refused, each becomes U+FFFD, or all are kept, in a text whose column is of bytes"`
+	Deduplicate *Deduplicate    `hcl:"deduplicate,block" doc:"leaves out a text's documents that repeat an earlier one, exactly or nearly, before it is split; without the block all stay"`
 	Split       *Split          `hcl:"split,block" doc:"which of a text is held out for validation"`
 
 	Addition       *Addition       `hcl:"addition,block" doc:"the task: sums with their working, place by place"`
@@ -84,10 +86,14 @@ type Dataset struct {
 // Outputs lists what the data set leaves.
 func (d *Dataset) Outputs() []pipeline.Output {
 	if given := d.given(); len(given) == 0 || given[0].block == nil {
-		return []pipeline.Output{
+		outputs := []pipeline.Output{
 			{Name: "train", Type: "text", Doc: "of source: the blocks to train on"},
 			{Name: "validation", Type: "text", Doc: "of source: the blocks held out"},
 		}
+		if d.Deduplicate != nil {
+			outputs = append(outputs, pipeline.Output{Name: "duplicates", Type: "table", Schema: "duplicates", Doc: "of deduplicate, a row for each document left out: which one it repeats, and how nearly"})
+		}
+		return outputs
 	}
 	outputs := []pipeline.Output{
 		{Name: "train", Type: "examples", Doc: "of a task: the examples to train on, a half unless its files say otherwise"},
@@ -175,6 +181,9 @@ func (d *Dataset) checkText() error {
 	} else {
 		errs = append(errs, pipeline.Within("split", d.Split.Check()))
 	}
+	if d.Deduplicate != nil {
+		errs = append(errs, pipeline.Within("deduplicate", d.Deduplicate.Check()))
+	}
 	if d.Column == "" {
 		errs = append(errs, pipeline.Errorf("column", "must name a column"))
 	}
@@ -195,6 +204,9 @@ func (d *Dataset) checkTask(v variant) error {
 	var errs []error
 	if d.Split != nil {
 		errs = append(errs, pipeline.Errorf("split", "is for a source; a task's examples are a half for training, a quarter each for validation and test"))
+	}
+	if d.Deduplicate != nil {
+		errs = append(errs, pipeline.Errorf("deduplicate", "is for a source: a task's problems are different anyway"))
 	}
 	if all := d.Records != nil && d.Examples == 0; d.Examples < minExamples && !all {
 		errs = append(errs, pipeline.Errorf("examples", "must be at least %d, is %d", minExamples, d.Examples))

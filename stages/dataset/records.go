@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -175,6 +176,9 @@ func atMost(pool []asked, problems int) []asked {
 // readRecords reads a file into problems, by prompt. It tells log of records that say the same, and of those that do not
 // agree. The error completes a sentence that starts with the file's name.
 func (d *Dataset) readRecords(ctx context.Context, t *pipeline.Task, path string) ([]asked, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, errors.New("is a folder: name one of its files")
+	}
 	u, err := unpack(ctx, path)
 	if err != nil {
 		return nil, err

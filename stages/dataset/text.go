@@ -39,7 +39,14 @@ func (d *Dataset) splitText(ctx context.Context, t *pipeline.Task, outputs [2]*a
 	found := make([]notes, len(d.Source))
 	tallies := make([]tally, len(d.Source))
 	whole := int64(0) // documents that are not divided
-	for doc, err := range d.documents(ctx, t, found) {
+	docs := d.documents(ctx, t, found)
+	if d.Deduplicate != nil {
+		var err error
+		if docs, err = d.Deduplicate.filter(ctx, t, docs); err != nil {
+			return err
+		}
+	}
+	for doc, err := range docs {
 		if err != nil {
 			return err
 		}

@@ -110,6 +110,67 @@ func TestSplitHoldsOutAllOverTheDocument(t *testing.T) {
 	}
 }
 
+// TestSplitOfDocuments: a document is held out by its content, so that others move none, and equal ones are together.
+func TestSplitOfDocuments(t *testing.T) {
+	side := func(s Split, d document) bool {
+		train, validation := divided(s, d)
+		if len(train) > 0 == (len(validation) > 0) {
+			t.Fatalf("%d blocks are for training and %d for validation", len(train), len(validation))
+		}
+		return len(validation) > 0
+	}
+	s := Split{Unit: unitAuto, Size: 64, Validation: 0.2, Seed: 1}
+	other := Split{Unit: unitDocument, Size: 64, Validation: 0.2, Seed: 2}
+	held, moved := 0, 0
+	for i := range 2000 {
+		text := textOfString(prose(100 + i))
+		is := side(s, document{index: int64(i), text: text})
+		if is != side(s, document{source: 3, index: 7, text: text}) {
+			t.Errorf("document %d is on another side elsewhere", i)
+		}
+		if s.Validation = 0.4; is && !side(s, document{text: text}) {
+			t.Errorf("document %d is held out of few, and not of more", i)
+		}
+		if s.Validation = 0.2; is != side(other, document{text: text, alone: true}) {
+			moved++
+		}
+		if is {
+			held++
+		}
+	}
+	if held < 320 || held > 480 {
+		t.Errorf("%d of 2000 documents are held out, where a fifth should be", held)
+	}
+	if moved < 400 {
+		t.Errorf("another seed moves %d of 2000 documents", moved)
+	}
+}
+
+// TestUnits: what is divided, by the unit.
+func TestUnits(t *testing.T) {
+	text := textOfString(strings.Repeat("0123456789", 100))
+	for _, c := range []struct {
+		unit            string
+		alone, byBlocks bool
+	}{{unitAuto, true, true}, {unitAuto, false, false}, {unitBlock, true, true}, {unitBlock, false, true}, {unitDocument, true, false}, {unitDocument, false, false}} {
+		train, validation := divided(Split{Unit: c.unit, Size: 10, Validation: 0.25}, document{alone: c.alone, text: text})
+		if both := len(train) > 0 && len(validation) > 0; both != c.byBlocks {
+			t.Errorf("%+v: %d blocks for training, %d for validation", c, len(train), len(validation))
+		}
+	}
+}
+
+// TestSplitOfBytes: bytes of no character, however many, are cut anywhere, and all are there.
+func TestSplitOfBytes(t *testing.T) {
+	text := strings.Repeat("\x80", 1000) + "é" + strings.Repeat("\xff", 33)
+	train, validation := divided(Split{Unit: unitBlock, Size: 7, Validation: 0.1}, document{text: textOfString(text)})
+	all := slices.Concat(train, validation)
+	slices.SortFunc(all, func(a, b artifacts.Block) int { return int(a.Offset - b.Offset) })
+	if joined := artifacts.Join(all); len(joined) != 1 || joined[0].Text != text {
+		t.Errorf("the blocks are %d texts", len(joined))
+	}
+}
+
 func TestSplitCheck(t *testing.T) {
 	good := Split{Unit: unitAuto, Size: 4096, Validation: 0.05}
 	for _, c := range []struct {
