@@ -45,7 +45,7 @@ func indexPage(s *pipeline.Schema) string {
 		fmt.Fprintf(&b, "| [%s](%s.md) | %s |\n", k.Name, k.Name, inCell(firstSentence(k.Description)))
 	}
 	fmt.Fprint(&b, "\nWhat every stage takes besides, and what else stands in a file: [blocks](blocks.md). In expressions: [functions](functions.md). In a terminal: [commands](commands.md). What stages leave: [artifacts](artifacts.md).\n\n")
-	fmt.Fprint(&b, "On these pages \"—\" marks an attribute that is unset where it is left out. An `integer` is a number without a fraction.\nAn attribute that reads an artifact takes those of the types named, and a `source` is the path of a file or a function such as `gofile(...)`.\n\n")
+	fmt.Fprint(&b, "On these pages \"—\" marks an attribute that is unset where it is left out. An `integer` is a number without a fraction.\nAn attribute that reads an artifact takes those of the types named, and a `source` is the path of a file or folder, or a function such as `gofile(...)`.\n\n")
 	fmt.Fprint(&b, "The JSON of `anneal schema --json` is one document with the members `kinds`, `stage` (what every stage takes), `blocks`, `executors` and `functions`, in an order that stays the same.\n"+
 		"A kind has `attributes`, `blocks`, `outputs` and `examples`; a block `occurs` (`required`; `defaults`: absent, its defaults hold; `optional`; `repeated`), may have a `label`, and has `attributes` and `blocks` of its own.\n"+
 		"An attribute has a `type`, and as they apply `required`, `default` (as HCL writes it), `values` (the words that it takes), `artifacts` (the types that it reads), `points` (whether sweep points of what it reads enter the key) and `unkeyed` (whether it stays out of the key).\n")
