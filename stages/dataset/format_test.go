@@ -240,7 +240,9 @@ func TestDetect(t *testing.T) {
 func TestDamagedFiles(t *testing.T) {
 	text := []byte(strings.Repeat("some text that is compressed, ", 300))
 	cut := func(name string) []byte { b := compressed(name, text); return b[:len(b)-3] }
-	behind := func(name string) []byte { return append(compressed(name, text), "garbage that is longer than any header"...) }
+	behind := func(name string) []byte {
+		return append(compressed(name, text), "garbage that is longer than any header"...)
+	}
 	flipped := func(name string, from int) []byte {
 		b := compressed(name, text)
 		b[(len(b)+from)%len(b)] ^= 1
