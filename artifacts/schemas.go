@@ -36,6 +36,9 @@ func Schemas() []Schema { return slices.Clone(schemas) }
 
 var schemas = []Schema{
 	SchemaOf[ClaimRow]("claims", 1, "the answer to a claim of a report"),
+	SchemaOf[ContaminatedRow]("contaminated", 1, "an example of a task that a text has a run of"),
+	SchemaOf[ContaminationRow]("contamination", 1, "a task, with how many of its examples a text has a run of"),
+	SchemaOf[DuplicateRow]("duplicates", 1, "a document that was left out, beside the one that it repeats"),
 	SchemaOf[Example]("examples", 1, "a problem of a task, with its reference"),
 	SchemaOf[FeatureRow]("features", 1, "a layer, its hidden states centred or not: the matrix of a row each position, with singular values σ"),
 	SchemaOf[LossRow]("losses", 1, "a model: its mean loss over equally many tokens that it was trained on and that it was not"),

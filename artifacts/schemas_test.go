@@ -48,6 +48,9 @@ func TestTypes(t *testing.T) {
 
 var schemaVersions = map[string]string{
 	"claims 1":           "name string, says string, verdict string, sentence string, cases int64, holds int64, fails int64, more_seeds int64?, unit string, seeds int64?",
+	"contaminated 1":     "element int64, example int64, run string, overlap string",
+	"contamination 1":    "element int64, examples int64, contaminated int64, share float64, share_se float64?",
+	"duplicates 1":       "source int64, document int64, of_source int64, of_document int64, kind string, jaccard float64?",
 	"examples 1":         "prompt string, response string, answer string, stop string, extract string, label int64?",
 	"features 1":         "layer int64, centred bool, effective_rank float64, rank_99_squares int64, rank_99_sum int64, dormant float64?, positions int64",
 	"losses 1":           "train_loss float64, validation_loss float64, gap float64, tokens int64, train_loss_se float64, validation_loss_se float64, gap_se float64",

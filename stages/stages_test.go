@@ -14,7 +14,7 @@ import (
 // nothing is left out.
 func TestDefaults(t *testing.T) {
 	want := map[string]string{
-		"dataset": `format="auto" column="text" invalid_utf8="refuse" split.unit="auto" split.size=4096 split.validation=0.05 split.seed=1 addition.digits=[1 2] ` +
+		"dataset": `format="auto" column="text" invalid_utf8="refuse" deduplicate.near=0.8 deduplicate.shingle=5 split.unit="auto" split.size=4096 split.validation=0.05 split.seed=1 addition.digits=[1 2] ` +
 			`subtraction.digits=[1 2] multiplication.digits=[1 2] modular.modulus=[5 9] modular.terms=[2 4] sorting.letters=[5 5] ` +
 			`reversing.letters=[3 4] copying.letters=[4 6] copying.gap=[2 8] assignments.hops=[2 4] brackets.length=[6 10] ` +
 			`passages.bytes=56 cloze.bytes=56 cloze.choices=3 records.prompt="{prompt}" records.response="{response}" template.prompt="{prompt}\n" template.response="{response}\n\n" template.stop=["\n\n"] template.answer="last_line"`,
