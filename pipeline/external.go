@@ -44,7 +44,7 @@ var moduleFunction = function.New(&function.Spec{
 })
 
 var hubFunction = function.New(&function.Spec{
-	Description: "A file of a repository on the Hugging Face hub, owner/model@COMMIT or datasets/owner/name@COMMIT, by its path there; of a pattern, where * and ? stop at slashes, ** does not and {a,b} is either, a folder with all files that match. The commit has all its 40 digits. What a stage reads is fetched when it runs, from HF_ENDPOINT if that is set, with the token in HF_TOKEN, and checked against the commit.",
+	Description: "A file of a repository on the Hugging Face hub, owner/model@COMMIT or datasets/owner/name@COMMIT, by its path there; of a pattern, where * and ? stop at slashes, ** does not and {a,b} is either, a folder with all files that match. The commit has all its 40 digits. What a stage reads is fetched when it runs, from HF_ENDPOINT if that is set, with the token in HF_TOKEN, and checked against the commit. The text \"hf://owner/model@COMMIT/path\" says the same, and without the path means all files.",
 	Params:      []function.Parameter{{Name: "repository", Type: cty.String}, {Name: "path", Type: cty.String}},
 	Type:        function.StaticReturnType(fileType),
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
