@@ -27,7 +27,7 @@ func TestDefaults(t *testing.T) {
 			`schedule.shape="cosine" schedule.warmup=0.1 schedule.decay=0.2`,
 		"probe": `overfit.tokens=65536 overfit.seed=-1 separability.pool=["mean" "last"] separability.standardise=true ` +
 			`spectrum.matrices=["QK" "OV"] spectrum.threshold=0.95 features.limit=256 features.threshold=0.025 noise.scales=[0.01 0.03 0.1] noise.draws=4 noise.limit=256 ` +
-			`sample.shots=[0] sample.greedy=true sample.temperature=1 sample.top_p=1 sample.repetition_penalty=1 score.metrics=["accuracy" "response_loss"]`,
+			`sample.shots=[0] sample.greedy=true sample.temperature=1 sample.top_p=1 sample.repetition_penalty=1 score.metrics=["accuracy" "response_loss"] contamination.ngram=13 contamination.characters=50`,
 		"report": `title="Report" compare.better="by_name" compare.chosen_on="validation" ` +
 			`interval.method="t" interval.levels=["seed"] interval.confidence=0.95 interval.resamples=2000 interval.seed=1 claim.contrast="ends" claim.unit="seed" ` +
 			`claim.base.better="by_name" claim.after.better="by_name" claim.criterion.better="by_name" figure.kind="line" figure.scale="auto" samples.limit=2`,

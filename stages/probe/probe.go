@@ -1,6 +1,6 @@
 // Package probe is the kind of stage that measures a model: losses, linear separability and rank of its hidden states,
-// spectra of its attention, norms of its weights and what noise does to them, samples, and scores of samples. Each block of
-// a probe leaves an artifact of its own.
+// spectra of its attention, norms of its weights and what noise does to them, samples, and scores of samples; and of
+// a text, how much of a task it holds. Each block of a probe leaves artifacts of its own.
 package probe
 
 import (
@@ -26,16 +26,18 @@ var Kind = &pipeline.Kind{Name: "probe", Version: 3, Doc: doc, Numbers: lm.Numbe
 		Noise:        &Noise{Scales: []float64{0.01, 0.03, 0.1}, Draws: 4, Limit: 256},
 		Sample:       &Sample{Shots: []int{0}, Greedy: true, Temperature: 1, TopP: 1, RepetitionPenalty: 1},
 		Score:        &Score{Metrics: []string{metricAccuracy, metricResponseLoss}},
+
+		Contamination: &Contamination{Ngram: 13, Characters: 50},
 	}
 }}
 
-const doc = `Measurements of a model, each a block with an output of its own: at least one.
+const doc = `Measurements of a model, each a block with an output of its own: at least one. Score measures samples, and contamination a text.
 
 They follow "Weight Decay Improves Language Model Plasticity" (Han, Bordt, Zhang and Kakade, arXiv 2602.11137).`
 
-// Probe is the configuration of a probe: at least one block, and a model for all but score.
+// Probe is the configuration of a probe: at least one block, and a model for all but score and contamination.
 type Probe struct {
-	From         pipeline.Ref  `hcl:"from,optional" artifact:"weights" doc:"the model: the last save point, where there are several; needed by all but score"`
+	From         pipeline.Ref  `hcl:"from,optional" artifact:"weights" doc:"the model: the last save point, where there are several; needed by all but score and contamination"`
 	Overfit      *Overfit      `hcl:"overfit,block" doc:"loss on text that the model was trained on, beside text that it was not"`
 	Separability *Separability `hcl:"separability,block" doc:"how well a linear classifier tells the classes of passages apart by the hidden states of every layer"`
 	Spectrum     *Spectrum     `hcl:"spectrum,block" doc:"how many directions each attention head uses, by the singular values of its matrices"`
@@ -45,6 +47,8 @@ type Probe struct {
 	Sample       *Sample       `hcl:"sample,block" doc:"answers to the prompts of a task: greedy and drawn, up to the stop string or the end of the context"`
 	Reward       *Reward       `hcl:"reward,block" doc:"how right a reward model finds each sample: the samples again, with their rewards"`
 	Score        *Score        `hcl:"score,block" doc:"metrics of samples, apart from the sampling, so that another metric generates nothing anew"`
+
+	Contamination *Contamination `hcl:"contamination,block" doc:"how many examples of tasks stand in a text, such as the one that a model was pretrained on"`
 }
 
 // measure is a block that reads a model.
@@ -93,7 +97,8 @@ func (p *Probe) sections() []section {
 // scores is the output of the score block.
 var scores = pipeline.Output{Name: "scores", Type: "table", Schema: "scores", Doc: "of score, a row for each split and number of shots, and for each k of drawn answers"}
 
-// Outputs is one artifact a block: losses, separability, spectrum, features, norms, noise, samples, scores.
+// Outputs is one artifact a block: losses, separability, spectrum, features, norms, noise, samples, scores, and
+// two of contamination.
 func (p *Probe) Outputs() []pipeline.Output {
 	var all []pipeline.Output
 	for _, s := range p.sections() {
@@ -102,6 +107,9 @@ func (p *Probe) Outputs() []pipeline.Output {
 	if p.Score != nil {
 		all = append(all, scores)
 	}
+	if p.Contamination != nil {
+		all = append(all, contamination, contaminated)
+	}
 	return all
 }
 
@@ -109,14 +117,14 @@ func (p *Probe) Outputs() []pipeline.Output {
 func (p *Probe) Check() error {
 	var errs []error
 	sections := p.sections()
-	if len(sections) == 0 && p.Score == nil {
-		errs = append(errs, pipeline.Errorf("", "a probe needs at least one block: overfit, separability, spectrum, features, norms, noise, sample, reward or score"))
+	if len(sections) == 0 && p.Score == nil && p.Contamination == nil {
+		errs = append(errs, pipeline.Errorf("", "a probe needs at least one block: overfit, separability, spectrum, features, norms, noise, sample, reward, score or contamination"))
 	}
 	if len(sections) > 0 && p.From.IsZero() {
 		errs = append(errs, pipeline.Errorf("from", "is required: the %s block measures a model", sections[0].block))
 	}
-	if len(sections) == 0 && p.Score != nil && !p.From.IsZero() {
-		errs = append(errs, pipeline.Errorf("from", "must be left out: score reads samples, not a model"))
+	if free := p.Score != nil || p.Contamination != nil; len(sections) == 0 && free && !p.From.IsZero() {
+		errs = append(errs, pipeline.Errorf("from", "must be left out: score reads samples, not a model, and contamination text"))
 	}
 	if p.Reward != nil && len(sections) > 1 {
 		errs = append(errs, pipeline.Errorf("reward", "must be the only block that reads a model: it takes a reward model, %s a language model", sections[0].block))
@@ -126,6 +134,9 @@ func (p *Probe) Check() error {
 	}
 	if p.Score != nil {
 		errs = append(errs, pipeline.Within("score", p.Score.Check()))
+	}
+	if p.Contamination != nil {
+		errs = append(errs, pipeline.Within("contamination", p.Contamination.Check()))
 	}
 	return errors.Join(errs...)
 }
@@ -150,7 +161,12 @@ func (p *Probe) Run(ctx context.Context, t *pipeline.Task) error {
 		}
 	}
 	if p.Score != nil {
-		return blame("score", p.Score.run(t, t.Output(scores.Name)))
+		if err := p.Score.run(t, t.Output(scores.Name)); err != nil {
+			return blame("score", err)
+		}
+	}
+	if p.Contamination != nil {
+		return blame("contamination", p.Contamination.run(ctx, t))
 	}
 	return nil
 }
