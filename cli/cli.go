@@ -120,6 +120,7 @@ func (c *command) commands() *cobra.Command {
 		c.ls(),
 		c.cat(),
 		c.export(),
+		c.query(),
 		c.bundle(),
 		c.open(),
 		c.bench(),

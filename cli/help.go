@@ -15,7 +15,7 @@ var groups = []struct {
 }{
 	{"write", "Write and check a study:", []string{"init", "fmt", "validate", "schema"}},
 	{"run", "Run it:", []string{"plan", "run", "replicate"}},
-	{"ask", "Ask about runs and results:", []string{"runs", "show", "why", "diff", "lineage", "graph", "ls", "cat"}},
+	{"ask", "Ask about runs and results:", []string{"runs", "show", "why", "diff", "lineage", "graph", "ls", "cat", "query"}},
 	{"share", "Hand results on:", []string{"export", "bundle", "open"}},
 	{"care", "Take care of the store:", []string{"verify", "accept", "gc"}},
 	{"measure", "Measure this machine:", []string{"bench"}},
