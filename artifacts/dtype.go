@@ -24,8 +24,8 @@ var dtypeBytes = map[DType]int{
 	"U64": 8, "I64": 8, "F64": 8, "C64": 8,
 }
 
-// decode reads numbers from data, as many as to has. All of them must be finite.
-func (t DType) decode(to []float32, data []byte) error {
+// decode reads numbers from data, as many as to has. bad is the first that is not finite; -1: none is.
+func (t DType) decode(to []float32, data []byte) (bad int, err error) {
 	var number func(i int) float32
 	switch t {
 	case F32:
@@ -35,15 +35,15 @@ func (t DType) decode(to []float32, data []byte) error {
 	case BF16:
 		number = func(i int) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(data[2*i:])) << 16) }
 	default:
-		return fmt.Errorf("its numbers are of type %s; %s, %s and %s can be read", t, F32, F16, BF16)
+		return -1, fmt.Errorf("its numbers are of type %s; %s, %s and %s can be read", t, F32, F16, BF16)
 	}
 	for i := range to {
 		to[i] = number(i)
 		if !finite(float64(to[i])) {
-			return fmt.Errorf("element %d is %g", i, to[i])
+			return i, nil
 		}
 	}
-	return nil
+	return -1, nil
 }
 
 // encode appends numbers to data, each rounded to the nearest that the type has, of two the even one. bad is the first that is not

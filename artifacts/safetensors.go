@@ -37,11 +37,15 @@ type Tensor struct {
 	data []byte
 }
 
-// Read writes the numbers of t to to, which has room for all of them. Those that are not finite, and types other than
-// F32, F16 and BF16, are refused.
-func (t Tensor) Read(to []float32) error {
-	if err := t.DType.decode(to, t.data); err != nil {
+// Read writes numbers of t to to, as many as it has room for, those from the element first on. Numbers that are not finite, and
+// types other than F32, F16 and BF16, are refused.
+func (t Tensor) Read(to []float32, first int) error {
+	bad, err := t.DType.decode(to, t.data[first*dtypeBytes[t.DType]:])
+	switch {
+	case err != nil:
 		return fmt.Errorf("tensor %s: %w", t.Name, err)
+	case bad >= 0:
+		return fmt.Errorf("tensor %s: element %d is %g", t.Name, first+bad, to[bad])
 	}
 	return nil
 }

@@ -125,7 +125,7 @@ func TestSafetensorsRoundTrip(t *testing.T) {
 			for i, shape := range someShapes {
 				tensor, ok := s.Tensor(shape.Name)
 				got, want := make([]float32, shape.Size()), make([]float32, shape.Size())
-				if err := tensor.Read(got); err != nil {
+				if err := tensor.Read(got, 0); err != nil {
 					t.Fatal(err)
 				}
 				someValues(i, want)
@@ -268,7 +268,7 @@ func TestNumbersThatAreRefused(t *testing.T) {
 		{"F64", make([]byte, 8), "its numbers are of type F64; F32, F16 and BF16 can be read"},
 	} {
 		tensor := Tensor{TensorShape{"x", []int{1}}, c.dtype, c.bits}
-		if err := tensor.Read(make([]float32, 1)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := tensor.Read(make([]float32, 1), 0); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %q", err, c.want)
 		}
 	}
@@ -299,7 +299,7 @@ func FuzzSafetensors(f *testing.F) {
 				t.Fatalf("%+v has %d bytes", x.TensorShape, len(x.data))
 			}
 			total += len(x.data)
-			x.Read(make([]float32, x.Size()))
+			x.Read(make([]float32, x.Size()), 0)
 		}
 		if header := binary.LittleEndian.Uint64(data); 8+int(header)+total != len(data) || !json.Valid(data[8:8+header]) {
 			t.Fatal("not all bytes are of the header and the tensors")

@@ -39,7 +39,7 @@ type TextWriter struct {
 
 // textGroup is how many bytes of text a row group has, if a block more is not to be cut off: little enough that readers
 // who take a group at a time need not have memory for it, and enough to read several at once.
-const textGroup = 32 << 20
+const textGroup = 16 << 20
 
 // batchRows is how many rows the library looks at together when it closes pages: what is written in other portions has
 // other bytes.
