@@ -86,10 +86,10 @@ func TestExportRuns(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, ".anneal/runs/20010203T040506.000000Z-KILLED.jsonl"), lines[:cut+30], 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := anneal("export", "--runs", "--to", "all"), "all/runs.parquet\nall/steps.parquet\nall/coordinates.parquet\nall/configuration.parquet\nall/metrics.parquet\n"; got != want {
+	if got, want := anneal("export", "--runs", "--to", "all"), "all/runs.parquet\nall/steps.parquet\nall/coordinates.parquet\nall/configuration.parquet\nall/metrics.parquet\nall/load.sql\n"; got != want {
 		t.Errorf("export --runs says %q", got)
 	}
-	if entries, err := os.ReadDir(filepath.Join(dir, "all")); err != nil || len(entries) != 5 {
+	if entries, err := os.ReadDir(filepath.Join(dir, "all")); err != nil || len(entries) != 6 {
 		t.Errorf("export --runs leaves %v, %v", entries, err)
 	}
 
