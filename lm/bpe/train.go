@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"math"
+	"math/bits"
 )
 
 // TrainOptions are what a vocabulary is learned with beside the texts. The zero values are Train's.
@@ -29,7 +29,7 @@ func Train(ctx context.Context, texts iter.Seq[[]byte], size int) (*Vocabulary, 
 //
 // It stops early when no pair occurs twice, and the vocabulary is then smaller than size. Size is from 256, which is plain bytes
 // and reads no text, to [MaxSize]; special tokens count in it. No piece crosses from one text to the next. None of the slices that
-// texts yields is kept. It takes memory for the distinct pieces only, and it is an error when they come to 4 GiB. When ctx
+// texts yields is kept. It takes memory for the distinct pieces only, and it is an error when they come to 512 MiB. When ctx
 // ends, its cause is returned.
 func TrainWith(ctx context.Context, texts iter.Seq[[]byte], size int, o TrainOptions) (*Vocabulary, error) {
 	if least := alphabet + len(o.Special); size < least || size > MaxSize {
@@ -45,11 +45,11 @@ func TrainWith(ctx context.Context, texts iter.Seq[[]byte], size int, o TrainOpt
 		return nil, err
 	}
 	if size > alphabet {
-		c, err := count(ctx, texts, v.piece)
+		counted, err := count(ctx, v, texts, max(1, o.Workers), maxDistinct)
 		if err != nil {
 			return nil, err
 		}
-		t := newTrainer(v, c)
+		t := newTrainer(v, counted)
 		for v.Size() < size && t.step() {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
@@ -67,47 +67,6 @@ func TrainWith(ctx context.Context, texts iter.Seq[[]byte], size int, o TrainOpt
 	return Build(d)
 }
 
-// counts has each distinct piece, in order of first appearance, with how often it occurs.
-type counts struct {
-	pieces []string
-	times  []int64
-	bytes  int // in all pieces
-}
-
-func count(ctx context.Context, texts iter.Seq[[]byte], piece func([]byte) int) (*counts, error) {
-	c := new(counts)
-	seen := make(map[string]int)
-	sinceLook := 0
-	for text := range texts {
-		for len(text) > 0 {
-			n := piece(text)
-			i, ok := seen[string(text[:n])]
-			if !ok {
-				i = len(c.pieces)
-				p := string(text[:n])
-				seen[p] = i
-				c.pieces = append(c.pieces, p)
-				c.times = append(c.times, 0)
-				c.bytes += n
-				// Positions, a gap after each piece among them, are uint32.
-				if uint64(c.bytes+len(c.pieces)) >= math.MaxUint32 {
-					return nil, fmt.Errorf("bpe: the distinct pieces of the text come to 4 GiB")
-				}
-			}
-			c.times[i]++
-			text = text[n:]
-			// A look at the context takes a lock; this many bytes take a millisecond.
-			if sinceLook += n; sinceLook >= 1<<16 {
-				sinceLook = 0
-				if ctx.Err() != nil {
-					return nil, context.Cause(ctx)
-				}
-			}
-		}
-	}
-	return c, nil
-}
-
 // A trainer keeps the distinct pieces as they are tokenised so far, and the counts of all pairs that could still be merged. A merge
 // touches only the places where its pair stands.
 type trainer struct {
@@ -115,9 +74,12 @@ type trainer struct {
 
 	// The pieces end to end, a byte a position, with a gap after each. A token's id stands at its first and its last byte, so that
 	// both neighbours of a token can be found; every other position is none.
-	ids   []uint32
-	piece []uint32 // which piece a position is in
-	times []int64  // how often each piece occurs
+	ids []uint32
+	// Which positions are gaps, and how many are before each 64 positions: the number of a position's piece, in less memory than a
+	// number a position.
+	gaps  []uint64
+	rank  []uint32
+	times []int64 // how often each piece occurs
 
 	pairs map[Merge]*pair
 	queue heap[candidate]
@@ -138,28 +100,62 @@ type candidate struct {
 	count int64
 }
 
-func newTrainer(v *Vocabulary, c *counts) *trainer {
+// newTrainer takes over the pieces that were counted, which are gone then.
+func newTrainer(v *Vocabulary, counted *shards) *trainer {
+	positions, pieces := 0, 0
+	for i := range counted {
+		positions += counted[i].size()
+		pieces += len(counted[i].times)
+	}
 	t := &trainer{
 		v:     v,
-		ids:   make([]uint32, 0, c.bytes+len(c.pieces)),
-		piece: make([]uint32, 0, c.bytes+len(c.pieces)),
-		times: c.times,
+		ids:   make([]uint32, 0, positions),
+		gaps:  make([]uint64, positions/64+1),
+		rank:  make([]uint32, positions/64+1),
+		times: make([]int64, 0, pieces),
 		pairs: make(map[Merge]*pair),
 	}
 	t.queue.before = t.before
-	for i, p := range c.pieces {
-		for j := range len(p) {
-			t.ids = append(t.ids, uint32(p[j]))
-			t.piece = append(t.piece, uint32(i))
-			if j > 0 {
-				t.gain(Merge{uint32(p[j-1]), uint32(p[j])}, len(t.ids)-2)
+	for i := range counted {
+		c := &counted[i].tally
+		for k := range c.times {
+			for _, b := range c.piece(k) {
+				t.ids = append(t.ids, uint32(b))
+			}
+			t.gaps[len(t.ids)/64] |= 1 << (len(t.ids) % 64)
+			t.ids = append(t.ids, none)
+		}
+		t.times = append(t.times, c.times...)
+		*c = tally{}
+	}
+	for i := range t.rank[1:] {
+		t.rank[i+1] = t.rank[i] + uint32(bits.OnesCount64(t.gaps[i]))
+	}
+	t.bytePairs()
+	return t
+}
+
+// bytePairs finds where all pairs of bytes stand. Their places are as many as positions: they are counted before there is room made for
+// them.
+func (t *trainer) bytePairs() {
+	var places [alphabet * alphabet]uint32
+	each := func(f func(at int, m Merge)) {
+		for at, left := range t.ids[:max(len(t.ids), 1)-1] {
+			if right := t.ids[at+1]; left != none && right != none {
+				f(at, Merge{left, right})
 			}
 		}
-		t.ids = append(t.ids, none)
-		t.piece = append(t.piece, uint32(i))
 	}
+	each(func(_ int, m Merge) { places[m.Left*alphabet+m.Right]++ })
+	for i, n := range places {
+		if n > 0 {
+			p := &pair{Merge: Merge{uint32(i / alphabet), uint32(i % alphabet)}, where: make([]uint32, 0, n)}
+			t.pairs[p.Merge] = p
+			t.fresh = append(t.fresh, p)
+		}
+	}
+	each(func(at int, m Merge) { t.gain(m, at) })
 	t.enqueue()
-	return t
 }
 
 // before is Train's order of pairs.
@@ -173,6 +169,12 @@ func (t *trainer) before(a, b candidate) bool {
 	return bytes.Compare(t.v.Bytes(a.Right), t.v.Bytes(b.Right)) < 0
 }
 
+// timesAt returns how often the piece at a position occurs.
+func (t *trainer) timesAt(at int) int64 {
+	before := t.gaps[at/64] & (1<<(at%64) - 1)
+	return t.times[int(t.rank[at/64])+bits.OnesCount64(before)]
+}
+
 // gain counts a pair made at a position.
 func (t *trainer) gain(m Merge, at int) {
 	p := t.pairs[m]
@@ -181,14 +183,14 @@ func (t *trainer) gain(m Merge, at int) {
 		t.pairs[m] = p
 		t.fresh = append(t.fresh, p)
 	}
-	p.count += t.times[t.piece[at]]
+	p.count += t.timesAt(at)
 	p.where = append(p.where, uint32(at))
 }
 
 // lose uncounts a pair broken at a position.
 func (t *trainer) lose(m Merge, at int) {
 	if p := t.pairs[m]; p != nil {
-		p.count -= t.times[t.piece[at]]
+		p.count -= t.timesAt(at)
 	}
 }
 
