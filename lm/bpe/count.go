@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxDistinct bounds the distinct pieces, in bytes and one more for each: Train then takes about 6 GB.
+	// maxDistinct bounds the distinct pieces, in bytes and one more for each: Train then takes 10 GB.
 	maxDistinct = 1 << 29
 	// maxApart bounds what a worker has counted and the others have not seen, likewise: it stays in a core's second-level cache.
 	maxApart = 1 << 18

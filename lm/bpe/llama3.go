@@ -63,19 +63,6 @@ func pieceOfDigits(text []byte, digits int) int {
 
 func isNewline(b byte) bool { return b == '\n' || b == '\r' }
 
-// run returns the length of the characters of class c at the start of text.
-func run(text []byte, c class) int {
-	n := 0
-	for n < len(text) {
-		next, width := first(text[n:])
-		if next != c {
-			break
-		}
-		n += width
-	}
-	return n
-}
-
 // contractionInAnyCase returns the length of the English ending 's, 't, 're, 've, 'm, 'll or 'd in letters of any case that text
 // begins with, or 0. The long s, U+017F, is an s in another case.
 func contractionInAnyCase(text []byte) int {

@@ -22,10 +22,15 @@ const (
 	space               // \s
 )
 
-// ascii has the classes of single-byte characters.
-var ascii = func() (t [utf8.RuneSelf]class) {
-	for r := range t {
-		t[r] = classOf(rune(r))
+// wide stands for the bytes of longer characters, which say no class by themselves.
+const wide class = 255
+
+// classes has the classes of bytes that are characters.
+var classes = func() (t [alphabet]class) {
+	for b := range t {
+		if t[b] = wide; b < utf8.RuneSelf {
+			t[b] = classOf(rune(b))
+		}
 	}
 	return t
 }()
@@ -44,11 +49,29 @@ func classOf(r rune) class {
 
 // first returns the class and the width in bytes of the first character of text, which must not be empty.
 func first(text []byte) (class, int) {
-	if b := text[0]; b < utf8.RuneSelf {
-		return ascii[b], 1
+	if c := classes[text[0]]; c != wide {
+		return c, 1
 	}
 	r, width := utf8.DecodeRune(text)
 	return classOf(r), width
+}
+
+// run returns the length of the characters of class c at the start of text.
+func run(text []byte, c class) int {
+	n := 0
+	for {
+		for n < len(text) && classes[text[n]] == c {
+			n++
+		}
+		if n == len(text) || text[n] < utf8.RuneSelf {
+			return n
+		}
+		next, width := first(text[n:])
+		if next != c {
+			return n
+		}
+		n += width
+	}
 }
 
 // piece returns the length of the first piece of text, which must not be empty. It is at least 1.
@@ -64,14 +87,7 @@ func piece(text []byte) int {
 		c, width := first(text[n:])
 		if c != space {
 			n += width
-			for n < len(text) {
-				next, width := first(text[n:])
-				if next != c {
-					break
-				}
-				n += width
-			}
-			return n
+			return n + run(text[n:], c)
 		}
 	}
 	return whitespace(text)
