@@ -15,6 +15,8 @@ const (
 	maxDistinct = 1 << 29
 	// maxApart bounds what a worker has counted and the others have not seen, likewise: it stays in a core's second-level cache.
 	maxApart = 1 << 18
+	// recentBits makes a worker's cache of the pieces that it counts without a look at any tally, 400 kB.
+	recentBits = 14
 	// shardBits makes the shards in which pieces are counted so many that workers seldom wait for each other, and that the growth of
 	// one is little memory beside the others.
 	shardBits = 6
@@ -130,7 +132,7 @@ func count(ctx context.Context, v *Vocabulary, texts iter.Seq[[]byte], workers i
 				idle <- b
 			}
 			if ctx.Err() == nil {
-				if err := w.handOver(); err != nil {
+				if err := w.finish(); err != nil {
 					stop(err)
 				}
 			}
@@ -177,28 +179,72 @@ type batch struct {
 // A worker counts batches.
 type worker struct {
 	*counter
-	apart [1 << shardBits]tally
-	size  int // of apart
+	recent [1 << recentBits]recent
+	apart  [1 << shardBits]tally
+	size   int // of apart
+}
+
+// recent is how often a piece has occurred since it took the slot from another, as in the encoder's cache.
+type recent struct {
+	key
+	times int64
 }
 
 func (w *worker) count(b *batch) error {
 	from := 0
 	for _, end := range b.ends {
 		for from < end {
-			piece := b.text[from : from+w.v.piece(b.text[from:end])]
-			from += len(piece)
-			hash := maphash.Bytes(w.seed, piece)
-			t := &w.apart[hash>>(64-shardBits)]
-			before := t.size()
-			t.add(hash, piece, 1)
-			if w.size += t.size() - before; w.size > maxApart {
-				if err := w.handOver(); err != nil {
-					return err
+			n := w.v.piece(b.text[from:end])
+			if n <= maxCached {
+				k := keyOf(b.text[from:], n)
+				r := &w.recent[k.hash()>>(64-recentBits)]
+				if r.key != k {
+					if err := w.retire(r); err != nil {
+						return err
+					}
+					r.key = k
 				}
+				r.times++
+			} else if err := w.add(b.text[from:from+n], 1); err != nil {
+				return err
 			}
+			from += n
 		}
 	}
 	return nil
+}
+
+// retire counts apart what is in a slot of recent, if anything is.
+func (w *worker) retire(r *recent) error {
+	if r.times == 0 {
+		return nil
+	}
+	var piece [maxCached + 1]byte
+	times := r.times
+	r.times = 0
+	return w.add(r.appendPiece(piece[:0]), times)
+}
+
+// add counts a piece apart.
+func (w *worker) add(piece []byte, times int64) error {
+	hash := maphash.Bytes(w.seed, piece)
+	t := &w.apart[hash>>(64-shardBits)]
+	before := t.size()
+	t.add(hash, piece, times)
+	if w.size += t.size() - before; w.size <= maxApart {
+		return nil
+	}
+	return w.handOver()
+}
+
+// finish hands over all that was counted.
+func (w *worker) finish() error {
+	for i := range w.recent {
+		if err := w.retire(&w.recent[i]); err != nil {
+			return err
+		}
+	}
+	return w.handOver()
 }
 
 // handOver adds what was counted apart to what is shared.

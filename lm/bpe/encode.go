@@ -1,7 +1,6 @@
 package bpe
 
 import (
-	"encoding/binary"
 	"slices"
 	"unicode"
 	"unicode/utf8"
@@ -88,13 +87,10 @@ func settled(text []byte) int {
 }
 
 const (
-	// maxCached is the length of the longest piece the cache holds: with its length it fills two words.
-	maxCached = 15
 	// maxScanned is the number of ids up to which looking at all neighbours for each merge is quicker than keeping a queue.
 	maxScanned = 128
-	// cacheBits makes a cache of 2^14 slots, 900 kB: it stays in a core's second-level cache and holds the common words of a
-	// language.
-	cacheBits = 14
+	// cacheBits makes a cache of 2^15 slots, 1.8 MB: it holds the words of a book and the common ones of a language.
+	cacheBits = 15
 )
 
 // An encoder is what one Encode needs beside the vocabulary: a cache of the pieces seen lately, kept from call to call, and room
@@ -107,34 +103,22 @@ type encoder struct {
 
 // A slot remembers the ids of one piece, if they are few enough. Each piece has one slot, which it takes from another.
 type slot struct {
-	low, high uint64 // the bytes of the piece, little-endian, and its length in the highest byte: never 0
-	n         uint32
-	ids       [8]uint32
+	key
+	n   uint32
+	ids [8]uint32
 }
 
 // cached appends the ids of the piece text[:n].
 func (e *encoder) cached(v *Vocabulary, dst []uint32, text []byte, n int) []uint32 {
-	var padded [maxCached + 1]byte
-	if len(text) < len(padded) {
-		copy(padded[:], text)
-		text = padded[:]
-	}
-	low, high := binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[8:])
-	if n < 8 {
-		low, high = low&(1<<(8*n)-1), 0
-	} else {
-		high &= 1<<(8*(n-8)) - 1
-	}
-	high |= uint64(n) << 56
-
-	s := &e.slots[hash(low, high)>>(64-cacheBits)]
-	if s.low == low && s.high == high {
+	k := keyOf(text, n)
+	s := &e.slots[k.hash()>>(64-cacheBits)]
+	if s.key == k {
 		return append(dst, s.ids[:s.n]...)
 	}
 	old := len(dst)
 	dst = e.encode(v, dst, text[:n])
 	if ids := dst[old:]; len(ids) <= len(s.ids) {
-		s.low, s.high, s.n = low, high, uint32(len(ids))
+		s.key, s.n = k, uint32(len(ids))
 		copy(s.ids[:], ids)
 	}
 	return dst

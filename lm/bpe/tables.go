@@ -2,6 +2,7 @@ package bpe
 
 import (
 	"bytes"
+	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 )
@@ -47,6 +48,37 @@ func (t *pairTable) get(left, right uint32) uint32 {
 	}
 	return none
 }
+
+// maxCached is the length of the longest piece that caches hold: with its length it fills two words.
+const maxCached = 15
+
+// A key is a piece of 1 to maxCached bytes: the bytes, little-endian, and their number in the highest byte. None is zero.
+type key struct{ low, high uint64 }
+
+// keyOf returns the key of text[:n].
+func keyOf(text []byte, n int) key {
+	var padded [maxCached + 1]byte
+	if len(text) < len(padded) {
+		copy(padded[:], text)
+		text = padded[:]
+	}
+	low, high := binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[8:])
+	if n < 8 {
+		low, high = low&(1<<(8*n)-1), 0
+	} else {
+		high &= 1<<(8*(n-8)) - 1
+	}
+	return key{low, high | uint64(n)<<56}
+}
+
+// appendPiece appends the bytes of the piece.
+func (k key) appendPiece(dst []byte) []byte {
+	n := len(dst) + int(k.high>>56)
+	dst = binary.LittleEndian.AppendUint64(dst, k.low)
+	return binary.LittleEndian.AppendUint64(dst, k.high)[:n]
+}
+
+func (k key) hash() uint64 { return hash(k.low, k.high) }
 
 // hash mixes two words; its high bits are the best mixed.
 func hash(a, b uint64) uint64 {
