@@ -183,7 +183,7 @@ func naiveEncode(v *Vocabulary, text []byte) []uint32 {
 	}
 	var all []uint32
 	for len(text) > 0 {
-		n := piece(text)
+		n := v.piece(text)
 		var ids []uint32
 		for _, b := range text[:n] {
 			ids = append(ids, uint32(b))

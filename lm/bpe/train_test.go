@@ -101,14 +101,22 @@ func TestTrainEnds(t *testing.T) {
 	}
 }
 
-// naiveTrain counts all pairs anew for each merge.
-func naiveTrain(texts [][]byte, size int) []Merge {
-	times := make(map[string]int)
+// naiveCount counts pieces in a map.
+func naiveCount(texts [][]byte, piece func([]byte) int) map[string]int64 {
+	times := make(map[string]int64)
 	for _, text := range texts {
-		for _, p := range pieces(string(text)) {
-			times[p]++
+		for len(text) > 0 {
+			n := piece(text)
+			times[string(text[:n])]++
+			text = text[n:]
 		}
 	}
+	return times
+}
+
+// naiveTrain counts all pairs anew for each merge.
+func naiveTrain(texts [][]byte, piece func([]byte) int, size int) []Merge {
+	times := naiveCount(texts, piece)
 	words := make(map[string][]uint32)
 	token := make(map[uint32]string)
 	for id := range uint32(256) {
@@ -121,14 +129,14 @@ func naiveTrain(texts [][]byte, size int) []Merge {
 	}
 	var merges []Merge
 	for id := uint32(256); int(id) < size; id++ {
-		counts := make(map[Merge]int)
+		counts := make(map[Merge]int64)
 		for p, ids := range words {
 			for i := range len(ids) - 1 {
 				counts[Merge{ids[i], ids[i+1]}] += times[p]
 			}
 		}
 		var best Merge
-		most := 1
+		most := int64(1)
 		for m, n := range counts {
 			tie := strings.Compare(token[m.Left], token[best.Left])
 			if tie == 0 {
@@ -152,7 +160,11 @@ func naiveTrain(texts [][]byte, size int) []Merge {
 
 func TestTrainReference(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
-	for round := range 120 {
+	patterns := []struct {
+		name  Pattern
+		piece func([]byte) int
+	}{{GPT2, piece}, {Llama3, pieceLlama3}, {Qwen2, pieceQwen2}}
+	for round := range 180 {
 		var texts [][]byte
 		for range 1 + r.IntN(10) {
 			switch round % 4 {
@@ -166,10 +178,21 @@ func TestTrainReference(t *testing.T) {
 				texts = append(texts, randomLetters(r, "abcdefgh ", 1+r.IntN(300)))
 			}
 		}
-		size := 256 + r.IntN(150)
-		v, want := train(t, size, texts...), naiveTrain(texts, size)
+		pattern := patterns[round%len(patterns)]
+		options := TrainOptions{Pattern: pattern.name, Workers: r.IntN(4), Special: []string{"ab", "<end>"}[:r.IntN(3)]}
+		merges := r.IntN(150)
+		v, err := TrainWith(t.Context(), slices.Values(texts), 256+merges+len(options.Special), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := naiveTrain(texts, pattern.piece, 256+merges)
 		if got := v.Merges(); !slices.Equal(got, want) {
-			t.Fatalf("%q to %d:\n got %v\nwant %v", texts, size, got, want)
+			t.Fatalf("%q, %d merges, %+v:\n got %v\nwant %v", texts, merges, options, got, want)
+		}
+		for i, name := range options.Special {
+			if id, ok := v.Special(name); !ok || int(id) != 256+len(want)+i {
+				t.Fatalf("%q has id %d, %v; %d merges", name, id, ok, len(want))
+			}
 		}
 		// What it learned is what it encodes by, and New has nothing against it.
 		if _, err := New(v.Merges()); err != nil {
