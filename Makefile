@@ -15,10 +15,11 @@ check:
 	go test ./...
 	go test -tags crossbuild -run TestNothingIsFused ./lm
 
-bench: # against make, ninja, Snakemake, PyTorch and the machine's peak; installs what it can of them; see docs/speed.md
+bench: # against make, ninja, Snakemake, PyTorch, tiktoken and the machine's peak; installs what it can of them; see docs/speed.md
 	bench/graph.py
 	bench/training.py
 	bench/data.py
+	bench/tokenize.py
 
 reference: # docs/reference/, from the code; after a change of kinds, attributes, functions or commands
 	go run . schema --markdown docs/reference
