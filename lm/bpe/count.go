@@ -247,22 +247,26 @@ func (w *worker) finish() error {
 	return w.handOver()
 }
 
-// handOver adds what was counted apart to what is shared.
+// handOver adds what was counted apart to what is shared. Nothing is added once the limit is passed, so that no tally outgrows its
+// numbers.
 func (w *worker) handOver() error {
 	for i := range w.apart {
 		apart, shared := &w.apart[i], &w.shared[i]
 		shared.Lock()
-		before := shared.size()
-		for k, times := range apart.times {
-			piece := apart.piece(k)
-			shared.add(maphash.Bytes(w.seed, piece), piece, times)
+		size := w.counter.size.Load()
+		if size <= w.limit {
+			before := shared.size()
+			for k, times := range apart.times {
+				piece := apart.piece(k)
+				shared.add(maphash.Bytes(w.seed, piece), piece, times)
+			}
+			size = w.counter.size.Add(int64(shared.size() - before))
 		}
-		size := w.counter.size.Add(int64(shared.size() - before))
 		shared.Unlock()
-		apart.clear()
 		if size > w.limit {
 			return fmt.Errorf("bpe: the distinct pieces of the text come to %d MiB: learn from a part of it", w.limit>>20)
 		}
+		apart.clear()
 	}
 	w.size = 0
 	return nil
