@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"os"
 	"path/filepath"
@@ -85,17 +86,39 @@ func CreateWeights(dir string, m Model, vocabulary *bpe.Definition) (*WeightsWri
 // Save adds a save point, whose File it names by its step. Steps ascend. Losses and values must be finite: a model that
 // diverged is refused.
 func (w *WeightsWriter) Save(s Save, parameters []Parameter) error {
+	return w.SaveEach(s, listed(parameters))
+}
+
+// SaveEach is Save of parameters that come one by one: each is written before the next is asked for.
+func (w *WeightsWriter) SaveEach(s Save, parameters iter.Seq2[Parameter, error]) error {
 	path, err := w.add(s)
 	if err != nil {
 		return err
 	}
-	return WriteParameters(path, parameters)
+	return writeParameters(path, parameters)
 }
 
 // WriteParameters writes tensors to a file as a save point has them. Values must be finite.
 func WriteParameters(path string, parameters []Parameter) error {
-	return writeArrow(path, weightsSchema, func(put func(arrow.Record) error) error {
+	return writeParameters(path, listed(parameters))
+}
+
+func listed(parameters []Parameter) iter.Seq2[Parameter, error] {
+	return func(yield func(Parameter, error) bool) {
 		for _, p := range parameters {
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+}
+
+func writeParameters(path string, parameters iter.Seq2[Parameter, error]) error {
+	return writeArrow(path, weightsSchema, func(put func(arrow.Record) error) error {
+		for p, err := range parameters {
+			if err != nil {
+				return err
+			}
 			if err := p.check(); err != nil {
 				return fmt.Errorf("parameter %s: %w", p.Name, err)
 			}

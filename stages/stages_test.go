@@ -22,7 +22,7 @@ func TestDefaults(t *testing.T) {
 		"pretrain": `parameters="all" on_divergence="fail" snapshot_every="60s" model.family="llama" model.norm_eps=1e-05 model.rope_theta=10000 ` +
 			`adamw.learning_rate=0.001 adamw.weight_decay=0.1 adamw.betas=[0.9 0.95] adamw.eps=1e-08 adamw.clip=1 adamw.decay="all" ` +
 			`schedule.shape="cosine" schedule.final=0.1 schedule.decay=0.2 save.fractions=[1] evaluate.every=50 evaluate.tokens=16384`,
-		"checkpoint": `select="last" step=-1`,
+		"checkpoint": `select="last" step=-1 export.dtype="float32" export.shard=5000000000`,
 		"finetune": `epochs=3 batch=32 on_divergence="fail" snapshot_every="60s" adamw.learning_rate=0.001 adamw.betas=[0.9 0.95] adamw.eps=1e-08 adamw.clip=1 adamw.decay="all" ` +
 			`schedule.shape="cosine" schedule.warmup=0.1 schedule.decay=0.2`,
 		"probe": `overfit.tokens=65536 overfit.seed=-1 separability.pool=["mean" "last"] separability.standardise=true ` +

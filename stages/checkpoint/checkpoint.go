@@ -1,4 +1,5 @@
-// Package checkpoint is the kind of stage that chooses one save point, of a training or among several.
+// Package checkpoint is the kind of stage that chooses one save point, of a training or among several, or takes a published model, and hands
+// it to other programs.
 package checkpoint
 
 import (
@@ -9,15 +10,16 @@ import (
 
 	"anneal/artifacts"
 	"anneal/pipeline"
+	"anneal/stages/internal/huggingface"
 )
 
 // Kind is checkpoint. Its outputs are weights with exactly one save point, statistics of their parameters and, where it was
 // chosen among several trainings, what there was to choose.
 var Kind = &pipeline.Kind{Name: "checkpoint", Version: 1, Doc: doc, New: func() pipeline.Stage {
-	return &Checkpoint{Select: "last", Step: -1}
+	return &Checkpoint{Select: "last", Step: -1, Export: &Export{DType: "float32", Shard: 5_000_000_000}}
 }}
 
-const doc = `One save point of a training, with statistics of its parameters.
+const doc = `One save point of a training, or a published model, with statistics of its parameters.
 
 With among it is that of the lowest validation loss of several trainings, such as the best weight decay: each stands with its own lowest, and of equal ones the first in the list is chosen.`
 
@@ -27,9 +29,30 @@ type Checkpoint struct {
 	Among  []pipeline.Row `hcl:"among,optional" artifact:"weights" doc:"to choose the best of, with select = lowest_validation_loss: [for p in pretrain.base : p.weights]"`
 	Select string         `hcl:"select,optional" values:"last,first,lowest_validation_loss,step" doc:"which save point; of equal losses the earliest"`
 	Step   int            `hcl:"step,optional" doc:"the step that was saved, with select = step alone; -1: none"`
+
+	Import  pipeline.File `hcl:"import,optional" doc:"instead of from or among: a folder of Hugging Face, with config.json, safetensors and tokenizer.json, of LlamaForCausalLM or Olmo2ForCausalLM"`
+	Context int           `hcl:"context,optional" doc:"with import alone: positions that the model is used with, at most those of config.json; 0: all of them"`
+	Export  *Export       `hcl:"export,block" doc:"leaves a folder of Hugging Face in the output huggingface, which transformers and its like open"`
 }
 
-// Outputs lists weights and parameters and, of a choice among several, the one chosen and the candidates.
+// Export is how a model is handed to other programs.
+type Export struct {
+	DType string `hcl:"dtype,optional" values:"float32,float16,bfloat16" doc:"of the numbers, each rounded to the nearest that it has"`
+	Shard int64  `hcl:"shard,optional" doc:"bytes up to which a file has several tensors, at least 1"`
+}
+
+// Check tells whether there can be files.
+func (e *Export) Check() error {
+	if e.Shard < 1 {
+		return pipeline.Errorf("shard", "must be at least 1, is %d", e.Shard)
+	}
+	return nil
+}
+
+// imports tells whether a published model is given.
+func (s *Checkpoint) imports() bool { return s.Import != pipeline.File{} }
+
+// Outputs lists weights and parameters; of a choice among several, the one chosen and the candidates; the folder of export.
 func (s *Checkpoint) Outputs() []pipeline.Output {
 	outputs := []pipeline.Output{
 		{Name: "weights", Type: "weights", Doc: "the one save point chosen"},
@@ -40,14 +63,27 @@ func (s *Checkpoint) Outputs() []pipeline.Output {
 			pipeline.Output{Name: "chosen", Type: "table", Doc: "of among, one row: the coordinates in which the candidates differ, step, validation loss (nats a token)"},
 			pipeline.Output{Name: "candidates", Type: "table", Doc: "of among, such a row for each"})
 	}
+	if s.Export != nil {
+		outputs = append(outputs, pipeline.Output{Name: "huggingface", Type: "folder", Doc: "of export: config.json, generation_config.json, model.safetensors or its shards and their index, tokenizer.json, tokenizer_config.json"})
+	}
 	return outputs
 }
 
 // Check blames a selection that cannot be made.
 func (s *Checkpoint) Check() error {
+	if s.Export != nil {
+		if err := s.Export.Check(); err != nil {
+			return pipeline.Within("export", err)
+		}
+	}
+	if s.imports() {
+		return s.checkImport()
+	}
 	switch {
+	case s.Context != 0:
+		return pipeline.Errorf("context", "is that of a model that import names; one that was trained has its own")
 	case s.From.IsZero() == (len(s.Among) == 0):
-		return pipeline.Errorf("from", "or among must be given, and not both: what to choose from")
+		return pipeline.Errorf("from", "or among must be given, and not both: what to choose from; or import, a published model")
 	case len(s.Among) > 0 && s.Select != "lowest_validation_loss":
 		return pipeline.Errorf("select", "must be \"lowest_validation_loss\" where among is given, is %q", s.Select)
 	case s.Select == "step" && s.Step < 0:
@@ -58,8 +94,52 @@ func (s *Checkpoint) Check() error {
 	return nil
 }
 
-// Run copies the save point chosen and describes its parameters.
+// checkImport blames what stands beside import and cannot.
+func (s *Checkpoint) checkImport() error {
+	switch {
+	case !s.From.IsZero():
+		return pipeline.Errorf("from", "cannot stand beside import: the model is one or the other")
+	case len(s.Among) > 0:
+		return pipeline.Errorf("among", "cannot stand beside import: the model is one or the other")
+	case s.Select != "last":
+		return pipeline.Errorf("select", "is for save points of a training; what import names has one alone")
+	case s.Step != -1:
+		return pipeline.Errorf("step", "is for save points of a training; what import names has one alone")
+	case s.Context < 0:
+		return pipeline.Errorf("context", "must not be negative, is %d", s.Context)
+	}
+	return nil
+}
+
+// Run leaves the model, describes its parameters and exports it.
 func (s *Checkpoint) Run(ctx context.Context, t *pipeline.Task) error {
+	if err := s.leave(ctx, t); err != nil {
+		return err
+	}
+	w, err := artifacts.OpenWeights(t.Output("weights"))
+	if err != nil {
+		return err
+	}
+	if err := describeAll(ctx, t, w); err != nil || s.Export == nil {
+		return err
+	}
+	progress := func(done, total int) { t.Progress(done, total, nil) }
+	err = huggingface.Export(ctx, w, w.Last(), t.Output("huggingface"), s.Export.DType, s.Export.Shard, progress)
+	if err != nil && ctx.Err() == nil {
+		return pipeline.Errorf("export", "cannot be made: %v", err)
+	}
+	return err
+}
+
+// leave writes the weights: what import names, or the save point chosen.
+func (s *Checkpoint) leave(ctx context.Context, t *pipeline.Task) error {
+	if s.imports() {
+		err := huggingface.Import(ctx, t.File(s.Import), t.Output("weights"), s.Context, func(done, total int) { t.Progress(done, total, nil) })
+		if err != nil && ctx.Err() == nil {
+			return pipeline.Errorf("import", "names %s %q, which cannot be taken as a model: %v", s.Import.Source, s.Import.Name, err)
+		}
+		return err
+	}
 	from, chosen, err := s.chosen(t)
 	if err != nil {
 		return err
@@ -69,10 +149,12 @@ func (s *Checkpoint) Run(ctx context.Context, t *pipeline.Task) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(w.Copy(from, chosen), w.Close()); err != nil {
-		return err
-	}
-	parameters, err := from.Parameters(chosen)
+	return errors.Join(w.Copy(from, chosen), w.Close())
+}
+
+// describeAll writes the statistics of the parameters.
+func describeAll(ctx context.Context, t *pipeline.Task, w *artifacts.Weights) error {
+	parameters, err := w.Parameters(w.Last())
 	if err != nil {
 		return err
 	}

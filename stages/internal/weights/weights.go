@@ -86,16 +86,24 @@ type Writer struct {
 
 // Create starts a "weights" artifact in the folder path.
 func Create(path string, net *lm.Net, vocabulary *bpe.Definition) (*Writer, error) {
-	shape, err := marshalShape(net.Model())
-	if err != nil {
-		return nil, err
-	}
-	w, err := artifacts.CreateWeights(path, artifacts.Model{Shape: shape, VocabularySize: net.Vocab(), Context: net.Context()}, vocabulary)
+	w, err := CreateShape(path, net.Model(), net.Context(), vocabulary)
 	if err != nil {
 		return nil, err
 	}
 	return &Writer{w, net}, nil
 }
+
+// CreateShape starts a "weights" artifact of a model that is in no network.
+func CreateShape(path string, m lm.Model, context int, vocabulary *bpe.Definition) (*artifacts.WeightsWriter, error) {
+	shape, err := marshalShape(m)
+	if err != nil {
+		return nil, err
+	}
+	return artifacts.CreateWeights(path, artifacts.Model{Shape: shape, VocabularySize: vocabulary.Size(), Context: context}, vocabulary)
+}
+
+// Shape returns the shape of a "weights" artifact's models.
+func Shape(w *artifacts.Weights) (lm.Model, error) { return unmarshalShape(w.Model.Shape) }
 
 // Save adds a save point with the network's parameters as they are.
 func (w *Writer) Save(s artifacts.Save) error {
