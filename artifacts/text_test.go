@@ -48,7 +48,7 @@ func TestTextWriter(t *testing.T) {
 // TestTextGroups: text larger than a row group stands in several, and comes back.
 func TestTextGroups(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "text")
-	blocks := someBlocks(3*textGroup/(1<<20), 2<<20)
+	blocks := someBlocks(6*textGroup/(1<<20), 2<<20)
 	if err := WriteText(path, blocks); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestTextGroups(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := len(p.RowGroups()); n < 2 {
-		t.Errorf("%d bytes of text stand in %d row groups", 3*textGroup, n)
+		t.Errorf("%d bytes of text stand in %d row groups", 6*textGroup, n)
 	}
 	if got, err := ReadText(path); err != nil || !slices.Equal(got, blocks) {
 		t.Errorf("blocks come back otherwise: %v", err)

@@ -86,6 +86,17 @@ func (c *config) model() (lm.Model, error) {
 	if err := c.refused(); err != nil {
 		return lm.Model{}, err
 	}
+	for _, n := range []struct {
+		name  string
+		value int
+	}{
+		{"hidden_size", c.HiddenSize}, {"intermediate_size", c.IntermediateSize}, {"num_hidden_layers", c.NumHiddenLayers},
+		{"num_attention_heads", c.NumAttentionHeads}, {"num_key_value_heads", either(c.NumKeyValueHeads, 1)}, {"vocab_size", c.VocabSize},
+	} {
+		if n.value < 1 {
+			return lm.Model{}, fmt.Errorf("%s is %d, must be at least 1", n.name, n.value)
+		}
+	}
 	f := families[i]
 	m := lm.Model{
 		Family: f.family, Layers: c.NumHiddenLayers, Width: c.HiddenSize, Heads: c.NumAttentionHeads, FF: c.IntermediateSize,
@@ -101,12 +112,8 @@ func (c *config) model() (lm.Model, error) {
 		return m, err
 	}
 	switch {
-	case c.NumKeyValueHeads != nil && *c.NumKeyValueHeads < 1:
-		return m, fmt.Errorf("num_key_value_heads is %d", *c.NumKeyValueHeads)
 	case either(c.HeadDim, m.HeadDim()) != m.HeadDim():
 		return m, fmt.Errorf("head_dim is %d: heads other than of hidden_size/num_attention_heads, %d, cannot be computed", *c.HeadDim, m.HeadDim())
-	case c.VocabSize < 1:
-		return m, fmt.Errorf("vocab_size is %d", c.VocabSize)
 	case c.MaxPositionEmbeddings < 1 || c.MaxPositionEmbeddings > mostContext:
 		return m, fmt.Errorf("max_position_embeddings is %d, must be 1 to %d", c.MaxPositionEmbeddings, mostContext)
 	}
