@@ -72,7 +72,8 @@ func TestPiece(t *testing.T) {
 // reference cuts with Go's regexp what needs no lookahead and does the rest by its definition.
 type reference struct{ words, spaces *regexp.Regexp }
 
-func newReference() reference {
+// newReference takes the alternatives before \s+(?!\S)|\s+.
+func newReference(words string) reference {
 	var s strings.Builder
 	for r := range rune(unicode.MaxRune + 1) {
 		if unicode.Is(unicode.White_Space, r) {
@@ -81,7 +82,7 @@ func newReference() reference {
 	}
 	class := s.String()
 	return reference{
-		regexp.MustCompile(`^(?:'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^` + class + `\p{L}\p{N}]+)`),
+		regexp.MustCompile(`^(?:` + strings.NewReplacer(`[^\s`, `[^`+class, `\s`, `[`+class+`]`).Replace(words) + `)`),
 		regexp.MustCompile(`^[` + class + `]+`),
 	}
 }
@@ -100,8 +101,8 @@ func (r reference) piece(text []byte) int {
 // randomText strings together parts that bring out the pattern's corners.
 func randomText(r *rand.Rand, parts int) []byte {
 	choices := []string{
-		"a", "B", "z", "the", "é", "ω", "語", "0", "7", "½", "٣", " ", " ", "  ", "\n", "\t", "\r\n", "\u00a0", "\u3000", "'", "'s", "'ll",
-		"'re", "'v", "!", "-", "…", "🙂", "\u0301", "\xff", "\xc3", "\xe6\x97", "\xed\xa0\x80", "\x00",
+		"a", "B", "z", "the", "é", "ω", "語", "0", "7", "½", "٣", " ", " ", "  ", "\n", "\t", "\r\n", "\r", "\u00a0", "\u3000", "'", "'s",
+		"'ll", "'lL", "'re", "'v", "'S", "'ſ", "!", "-", "…", "🙂", "\u0301", "\xff", "\xc3", "\xe6\x97", "\xed\xa0\x80", "\x00",
 	}
 	var b bytes.Buffer
 	for range parts {
@@ -111,14 +112,25 @@ func randomText(r *rand.Rand, parts int) []byte {
 }
 
 func TestPieceReference(t *testing.T) {
-	reference, r := newReference(), rand.New(rand.NewPCG(1, 1))
-	for range 2000 {
-		for text := randomText(r, 1+r.IntN(40)); len(text) > 0; {
-			got, want := piece(text), reference.piece(text)
-			if got != want {
-				t.Fatalf("%q: got %q, want %q", text, text[:got], text[:want])
+	const llama3 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+`
+	for _, test := range []struct {
+		name  string
+		piece func(text []byte) int
+		words string
+	}{
+		{"GPT-2", piece, `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+`},
+		{"Llama 3", pieceLlama3, llama3},
+		{"Qwen 2", pieceQwen2, strings.Replace(llama3, "{1,3}", "", 1)},
+	} {
+		reference, r := newReference(test.words), rand.New(rand.NewPCG(1, 1))
+		for range 2000 {
+			for text := randomText(r, 1+r.IntN(40)); len(text) > 0; {
+				got, want := test.piece(text), reference.piece(text)
+				if got != want {
+					t.Fatalf("%s: %q: got %q, want %q", test.name, text, text[:got], text[:want])
+				}
+				text = text[got:]
 			}
-			text = text[got:]
 		}
 	}
 }
