@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"anneal/artifacts"
@@ -134,9 +135,12 @@ func (s *Checkpoint) Run(ctx context.Context, t *pipeline.Task) error {
 // leave writes the weights: what import names, or the save point chosen.
 func (s *Checkpoint) leave(ctx context.Context, t *pipeline.Task) error {
 	if s.imports() {
+		if info, err := os.Stat(t.File(s.Import)); err != nil || !info.IsDir() {
+			return errors.Join(err, pipeline.Errorf("import", "names %q, a file; a model is a folder of them, config.json among them", s.Import.Name))
+		}
 		err := huggingface.Import(ctx, t.File(s.Import), t.Output("weights"), s.Context, func(done, total int) { t.Progress(done, total, nil) })
 		if err != nil && ctx.Err() == nil {
-			return pipeline.Errorf("import", "names %s %q, which cannot be taken as a model: %v", s.Import.Source, s.Import.Name, err)
+			return pipeline.Errorf("import", "names %q, which cannot be taken as a model: %v", s.Import.Name, err)
 		}
 		return err
 	}
