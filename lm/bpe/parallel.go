@@ -1,6 +1,7 @@
 package bpe
 
 import (
+	"bytes"
 	"iter"
 	"unicode/utf8"
 )
@@ -164,22 +165,27 @@ func (q *queued) receive() bool {
 	return true
 }
 
-// boundary returns a place in text, as far back as it finds one, at which a piece begins whatever follows text; 0 where it finds none.
+// boundary returns a place in text, as far back as it finds one, at which a piece begins whatever follows text, and that leaves the
+// pieces before it as they are when text ends there; 0 where it finds none. Behind white space there is none: at the end of a text
+// that is cut otherwise than before something else.
 func (v *Vocabulary) boundary(text []byte) int {
 	for n := settled(text); n > 0; n-- {
 		if utf8.RuneStart(text[n]) && v.parts(text, n) {
 			return n
 		}
 	}
-	n, end := 0, settled(text)
+	n, last, end := 0, 0, settled(text)
 	for n < end {
 		length := v.piece(text[n:])
 		if n+length > end {
 			break
 		}
+		if len(bytes.TrimSpace(text[n:n+length])) > 0 {
+			last = n + length
+		}
 		n += length
 	}
-	return n
+	return last
 }
 
 // parts tells whether a piece begins at a character of text whatever stands before the one in front of it: a cut that needs no
