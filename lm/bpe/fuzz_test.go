@@ -139,11 +139,8 @@ func FuzzText(f *testing.F) {
 	}
 	all := vocabularies(f)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if len(text) > 200 { // the plain way takes the square of it, at every cut
-			t.Skip()
-		}
 		for _, v := range all {
-			checkText(t, v, text)
+			checkText(t, v, text[:min(len(text), 200)]) // the plain way takes the square of it
 		}
 	})
 }
@@ -167,9 +164,7 @@ func FuzzBuild(f *testing.F) {
 		if !v.Definition().Equal(d) {
 			t.Fatalf("the definition came back as another: %v", v.Definition())
 		}
-		if len(text) < 100 {
-			checkText(t, v, text)
-		}
+		checkText(t, v, text[:min(len(text), 100)])
 	})
 }
 
