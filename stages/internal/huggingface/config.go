@@ -32,13 +32,20 @@ type config struct {
 	RopeParameters        *rope    `json:"rope_parameters,omitempty"` // where transformers 5 has rope_theta
 	RopeScaling           *rope    `json:"rope_scaling,omitempty"`
 	PartialRotaryFactor   *float64 `json:"partial_rotary_factor,omitempty"`
+	SlidingWindow         *int     `json:"sliding_window,omitempty"`
+	UseSlidingWindow      *bool    `json:"use_sliding_window,omitempty"`
 	TieWordEmbeddings     bool     `json:"tie_word_embeddings"`
 	AttentionBias         bool     `json:"attention_bias"`
 	MLPBias               bool     `json:"mlp_bias"`
 
 	QuantizationConfig json.RawMessage `json:"quantization_config,omitempty"`
+}
 
-	BOS *uint32 `json:"bos_token_id"` // written alone: left out, transformers takes the ids of its own defaults
+// ownConfig is a config.json of ours. Its special tokens change nothing that a model computes, and published files have lists or -1 for them; left
+// out, transformers takes the ids of its own defaults.
+type ownConfig struct {
+	config
+	BOS *uint32 `json:"bos_token_id"`
 	EOS *uint32 `json:"eos_token_id"`
 	Pad *uint32 `json:"pad_token_id"`
 }
@@ -61,6 +68,12 @@ var families = []family{
 	{"olmo2", "olmo2", "Olmo2ForCausalLM", 1e-5},
 }
 
+// fields are those of config.json by what lm.Model.Check calls them.
+var fields = map[string]string{
+	"layers": "num_hidden_layers", "width": "hidden_size", "heads": "num_attention_heads", "kv_heads": "num_key_value_heads",
+	"ff": "intermediate_size", "norm_eps": "rms_norm_eps", "rope_theta": "rope_theta",
+}
+
 // mostContext bounds the tables of rotary positions.
 const mostContext = 1 << 20
 
@@ -69,6 +82,10 @@ const mostContext = 1 << 20
 func readConfig(text []byte) (m lm.Model, vocab, context int, err error) {
 	var c config
 	if err := json.Unmarshal(text, &c); err != nil {
+		var e *json.UnmarshalTypeError
+		if errors.As(err, &e) && e.Field != "" {
+			err = fmt.Errorf("%s is of another type than it should be, %s", e.Field, e.Value)
+		}
 		return m, 0, 0, err
 	}
 	m, err = c.model()
@@ -82,6 +99,10 @@ func (c *config) model() (lm.Model, error) {
 	i := slices.IndexFunc(families, func(f family) bool { return f.architecture == c.Architectures[0] })
 	if i < 0 {
 		return lm.Model{}, fmt.Errorf("architectures is %s: what can be read is LlamaForCausalLM and Olmo2ForCausalLM", c.Architectures[0])
+	}
+	f := families[i]
+	if c.ModelType != "" && c.ModelType != f.modelType {
+		return lm.Model{}, fmt.Errorf("model_type is %s, and that of %s is %s", c.ModelType, f.architecture, f.modelType)
 	}
 	if err := c.refused(); err != nil {
 		return lm.Model{}, err
@@ -97,7 +118,6 @@ func (c *config) model() (lm.Model, error) {
 			return lm.Model{}, fmt.Errorf("%s is %d, must be at least 1", n.name, n.value)
 		}
 	}
-	f := families[i]
 	m := lm.Model{
 		Family: f.family, Layers: c.NumHiddenLayers, Width: c.HiddenSize, Heads: c.NumAttentionHeads, FF: c.IntermediateSize,
 		Tied: c.TieWordEmbeddings, NormEps: either(c.RMSNormEps, f.eps), RopeTheta: either(c.RopeTheta, 10000),
@@ -108,8 +128,8 @@ func (c *config) model() (lm.Model, error) {
 	if groups := either(c.NumKeyValueHeads, m.Heads); groups != m.Heads {
 		m.KVHeads = groups
 	}
-	if err := m.Check(); err != nil {
-		return m, err
+	if e := (*lm.FieldError)(nil); errors.As(m.Check(), &e) {
+		return m, fmt.Errorf("%s %s", fields[e.Field], e.Text)
 	}
 	switch {
 	case either(c.HeadDim, m.HeadDim()) != m.HeadDim():
@@ -129,6 +149,8 @@ func (c *config) refused() error {
 		return errors.New("attention_bias is true, and models here have no biases")
 	case c.MLPBias:
 		return errors.New("mlp_bias is true, and models here have no biases")
+	case either(c.SlidingWindow, c.MaxPositionEmbeddings) < c.MaxPositionEmbeddings && either(c.UseSlidingWindow, true):
+		return fmt.Errorf("sliding_window is %d, and attention here sees all positions before its own", *c.SlidingWindow)
 	case either(c.HiddenAct, "silu") != "silu":
 		return fmt.Errorf("hidden_act is %s, and models here compute silu alone", *c.HiddenAct)
 	case c.RopeScaling != nil && c.RopeScaling.kind() != "default":
@@ -162,13 +184,12 @@ func either[T any](p *T, otherwise T) T {
 }
 
 // configOf describes a model, whose numbers are of a type of torch. Its special tokens have the ids bos and eos, or nil.
-func configOf(m lm.Model, vocab, context int, dtype string, bos, eos *uint32) config {
+func configOf(m lm.Model, vocab, context int, dtype string, bos, eos *uint32) ownConfig {
 	f := families[slices.IndexFunc(families, func(f family) bool { return f.family == m.Family })]
 	groups, act := m.Groups(), "silu"
-	return config{
+	return ownConfig{config: config{
 		Architectures: []string{f.architecture}, ModelType: f.modelType, DType: dtype,
 		HiddenSize: m.Width, IntermediateSize: m.FF, NumHiddenLayers: m.Layers, NumAttentionHeads: m.Heads, NumKeyValueHeads: &groups,
-		VocabSize: vocab, MaxPositionEmbeddings: context, HiddenAct: &act, RMSNormEps: &m.NormEps, RopeTheta: &m.RopeTheta,
-		TieWordEmbeddings: m.Tied, BOS: bos, EOS: eos,
-	}
+		VocabSize: vocab, MaxPositionEmbeddings: context, HiddenAct: &act, RMSNormEps: &m.NormEps, RopeTheta: &m.RopeTheta, TieWordEmbeddings: m.Tied,
+	}, BOS: bos, EOS: eos}
 }
