@@ -42,7 +42,7 @@ func collect(v *Vocabulary, parts func(yield func([]byte, bool) bool), workers i
 func TestEncodeParallel(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
 	book := opticks(t)
-	texts := [][]byte{nil, book, []byte(" "), nil, slices.Repeat([]byte("a"), 3*jobBytes), slices.Repeat([]byte("\n!"), jobBytes), slices.Repeat([]byte("\r\n!"), jobBytes)}
+	texts := [][]byte{nil, book, []byte(" "), nil, slices.Repeat([]byte("a"), 3*jobBytes), slices.Repeat([]byte("\r\n!"), jobBytes/2)}
 	for range 2 * jobSpans {
 		texts = append(texts, randomText(r, r.IntN(10)))
 	}
