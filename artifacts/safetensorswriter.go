@@ -30,6 +30,20 @@ type index struct {
 // name. values writes the numbers of the tensor shapes[i] to to; it is called for one after the other. Numbers that t cannot
 // hold, such as 1e5 as F16, are an error.
 func WriteSafetensors(path string, t DType, shapes []TensorShape, values func(i int, to []float32) error) error {
+	return writeSafetensors(path, t, shapes, roomFor(shapes), values)
+}
+
+// roomFor returns room for the numbers of any one of the tensors.
+func roomFor(shapes []TensorShape) []float32 {
+	most := 0
+	for _, s := range shapes {
+		most = max(most, s.Size())
+	}
+	return make([]float32, most)
+}
+
+// writeSafetensors is WriteSafetensors with room for the numbers of one tensor.
+func writeSafetensors(path string, t DType, shapes []TensorShape, room []float32, values func(i int, to []float32) error) error {
 	order := make([]int, len(shapes))
 	for i := range order {
 		order[i] = i
@@ -43,10 +57,9 @@ func WriteSafetensors(path string, t DType, shapes []TensorShape, values func(i 
 		if _, err := w.Write(header); err != nil {
 			return err
 		}
-		var numbers []float32
 		for _, i := range order {
 			s := shapes[i]
-			numbers = slices.Grow(numbers[:0], s.Size())[:s.Size()]
+			numbers := room[:s.Size()]
 			if err := values(i, numbers); err != nil {
 				return err
 			}
@@ -105,8 +118,9 @@ func writeNumbers(w io.Writer, t DType, numbers []float32) error {
 }
 
 // WriteSafetensorsFolder writes tensors to the folder dir: one file, or several of at most shard bytes of numbers and an index
-// where one would be larger; a larger tensor has a file to itself. See WriteSafetensors.
+// where one would be larger; a larger tensor has a file to itself. One tensor is in memory at a time. See WriteSafetensors.
 func WriteSafetensorsFolder(dir string, t DType, shard int64, shapes []TensorShape, values func(i int, to []float32) error) error {
+	room := roomFor(shapes)
 	var firsts []int // tensors with which shards begin
 	var all, size int64
 	for i, s := range shapes {
@@ -117,7 +131,7 @@ func WriteSafetensorsFolder(dir string, t DType, shard int64, shapes []TensorSha
 		size, all = size+n, all+n
 	}
 	if len(firsts) <= 1 {
-		return WriteSafetensors(filepath.Join(dir, safetensorsFile), t, shapes, values)
+		return writeSafetensors(filepath.Join(dir, safetensorsFile), t, shapes, room, values)
 	}
 	x := index{WeightMap: map[string]string{}}
 	x.Metadata.TotalSize = all
@@ -130,7 +144,7 @@ func WriteSafetensorsFolder(dir string, t DType, shard int64, shapes []TensorSha
 		for _, s := range shapes[first:last] {
 			x.WeightMap[s.Name] = name
 		}
-		err := WriteSafetensors(filepath.Join(dir, name), t, shapes[first:last], func(i int, to []float32) error { return values(first+i, to) })
+		err := writeSafetensors(filepath.Join(dir, name), t, shapes[first:last], room, func(i int, to []float32) error { return values(first+i, to) })
 		if err != nil {
 			return err
 		}
