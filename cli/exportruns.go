@@ -96,7 +96,10 @@ func (c *command) exportRuns(dir string) (err error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	w := &runsWriter{st: st, dir: dir, addrs: map[string]bool{}, keys: map[store.Digest]bool{}}
+	w := &runsWriter{st: st, addrs: map[string]bool{}, keys: map[store.Digest]bool{}}
+	if w.staged, err = os.MkdirTemp(dir, ".export-"); err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, w.discard()) }()
 	start(w, &w.runs, "runs")
 	start(w, &w.steps, "steps")
@@ -115,14 +118,19 @@ func (c *command) exportRuns(dir string) (err error) {
 		return err
 	}
 	for _, f := range w.files {
-		if err := errors.Join(f.close(), os.Rename(f.part, f.path)); err != nil {
-			return err
-		}
-		if err := c.wrote(f.path); err != nil {
+		if err := f.close(); err != nil {
 			return err
 		}
 	}
-	w.files = nil
+	for _, f := range w.files {
+		path := filepath.Join(dir, filepath.Base(f.path))
+		if err := os.Rename(f.path, path); err != nil {
+			return err
+		}
+		if err := c.wrote(path); err != nil {
+			return err
+		}
+	}
 	if err := c.loadScript(dir); err != nil {
 		return err
 	}
@@ -138,10 +146,10 @@ func (c *command) exportRuns(dir string) (err error) {
 
 // runsWriter holds the tables while they are written.
 type runsWriter struct {
-	st    *store.Store
-	dir   string
-	files []*runsFile
-	err   error
+	st     *store.Store
+	staged string // folder of what is not whole
+	files  []*runsFile
+	err    error
 
 	runs          *artifacts.RowWriter[runRow]
 	steps         *artifacts.RowWriter[stepRow]
@@ -155,8 +163,8 @@ type runsWriter struct {
 }
 
 type runsFile struct {
-	part, path string
-	close      func() error
+	path  string
+	close func() error
 }
 
 // start begins one of the tables, which takes its name only when all are whole.
@@ -164,9 +172,9 @@ func start[T any](w *runsWriter, to **artifacts.RowWriter[T], name string) {
 	if w.err != nil {
 		return
 	}
-	f := &runsFile{part: filepath.Join(w.dir, "."+name+".parquet.part"), path: filepath.Join(w.dir, name+".parquet")}
+	f := &runsFile{path: filepath.Join(w.staged, name+".parquet")}
 	i := slices.IndexFunc(histories, func(s artifacts.Schema) bool { return s.Name == name })
-	if *to, w.err = artifacts.CreateRows[T](f.part, describe(&histories[i])); w.err == nil {
+	if *to, w.err = artifacts.CreateRows[T](f.path, describe(&histories[i])); w.err == nil {
 		f.close = (*to).Close
 		w.files = append(w.files, f)
 	}
@@ -174,14 +182,10 @@ func start[T any](w *runsWriter, to **artifacts.RowWriter[T], name string) {
 
 // discard removes what did not become a table.
 func (w *runsWriter) discard() error {
-	var all []error
 	for _, f := range w.files {
 		f.close() // closed already, or of no use any more
-		if err := os.Remove(f.part); err != nil && !errors.Is(err, os.ErrNotExist) {
-			all = append(all, err)
-		}
 	}
-	return errors.Join(all...)
+	return os.RemoveAll(w.staged)
 }
 
 // run writes the rows of one run.
@@ -298,11 +302,6 @@ func (w *runsWriter) point(addr string) error {
 
 // results writes the facts and the metrics of every result that a run reached.
 func (w *runsWriter) results() error {
-	staged, err := os.MkdirTemp(w.dir, ".export-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(staged)
 	keys := make([]store.Digest, 0, len(w.keys))
 	for key := range w.keys {
 		keys = append(keys, key)
@@ -327,13 +326,12 @@ func (w *runsWriter) results() error {
 			if b.Type != "table" {
 				continue
 			}
-			path := filepath.Join(staged, key.String()+output)
-			table, err := w.table(b, path)
-			if err != nil {
+			path := filepath.Join(w.staged, key.String()+output)
+			if err := w.st.Stage(b, path); err != nil {
 				w.absent++
 				continue
 			}
-			if err := errors.Join(w.metric(key.String(), output, table), os.Remove(path)); err != nil {
+			if err := errors.Join(w.table(key.String(), output, path), os.Remove(path)); err != nil {
 				return err
 			}
 		}
@@ -341,47 +339,51 @@ func (w *runsWriter) results() error {
 	return nil
 }
 
-func (w *runsWriter) table(b store.Blob, path string) (*artifacts.Table, error) {
-	if err := w.st.Stage(b, path); err != nil {
-		return nil, err
-	}
-	return artifacts.ReadTable(path)
-}
-
-// metric writes a table cell by cell, nulls left out.
-func (w *runsWriter) metric(key, output string, t *artifacts.Table) error {
-	step := t.Column("step")
-	for i := range t.Rows() {
-		at := metricRow{Key: key, Output: output, Row: int64(i)}
-		if step != nil {
-			if n, ok := step.Values[i].(int64); ok {
-				at.Step = &n
-			}
+// table writes a table cell by cell, nulls left out.
+func (w *runsWriter) table(key, output, path string) error {
+	at := metricRow{Key: key, Output: output}
+	for batch, err := range artifacts.Batches(path) {
+		if err != nil {
+			return err
 		}
-		for _, c := range t.Columns {
-			cell := at
-			cell.Name = c.Name
-			switch v := c.Values[i].(type) {
-			case nil:
-				continue
-			case int64:
-				cell.Value = new(float64(v))
-			case float64:
-				cell.Value = new(v)
-			case bool:
-				cell.Text = known(strconv.FormatBool(v))
-			case string:
-				cell.Text = &v
+		step := batch.Column("step")
+		for i := range batch.Rows() {
+			at.Step = nil
+			if step != nil {
+				if n, ok := step.Values[i].(int64); ok {
+					at.Step = &n
+				}
 			}
-			if c.Name == "step" && cell.Value != nil {
-				continue
+			for _, c := range batch.Columns {
+				if err := w.cell(at, c.Name, c.Values[i]); err != nil {
+					return err
+				}
 			}
-			if err := w.metrics.Write(cell); err != nil {
-				return err
-			}
+			at.Row++
 		}
 	}
 	return nil
+}
+
+// cell writes a value of a row, unless that is null, or the row's step.
+func (w *runsWriter) cell(at metricRow, column string, value any) error {
+	at.Name = column
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case int64:
+		at.Value = new(float64(v))
+	case float64:
+		at.Value = new(v)
+	case bool:
+		at.Text = known(strconv.FormatBool(v))
+	case string:
+		at.Text = &v
+	}
+	if column == "step" && at.Value != nil {
+		return nil
+	}
+	return w.metrics.Write(at)
 }
 
 // known returns a text, nil where there is none.
