@@ -185,8 +185,10 @@ func plain(v any) any {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return text(v)
 		}
-	case float32:
-		return plain(float64(v))
+	case float32: // left as it is, JSON prints no more digits than it has
+		if x := float64(v); math.IsNaN(x) || math.IsInf(x, 0) {
+			return text(x)
+		}
 	case []byte, time.Time:
 		return text(v)
 	case duckdb.Decimal:
