@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,12 +66,12 @@ func (c *command) catalogued(dir string) (string, error) {
 		return dir, nil
 	}
 	results := filepath.Join(c.root(), "results")
-	found, err := filepath.Glob(filepath.Join(results, "*", loadFile))
+	found, err := fs.Glob(os.DirFS(results), "*/"+loadFile)
 	if err != nil {
 		return "", err
 	}
 	for i := range found {
-		found[i] = filepath.Dir(found[i])
+		found[i] = filepath.Join(results, filepath.Dir(found[i]))
 	}
 	switch len(found) {
 	case 0:
@@ -91,11 +92,11 @@ func asker(format, statement string) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err == nil {
 		if path, err := exec.LookPath(filepath.Join(filepath.Dir(self), own)); err == nil {
-			return exec.Command(path, append(flags, statement)...), nil
+			return exec.Command(path, append(flags, "--", statement)...), nil
 		}
 	}
 	if path, err := exec.LookPath(own); err == nil {
-		return exec.Command(path, append(flags, statement)...), nil
+		return exec.Command(path, append(flags, "--", statement)...), nil
 	}
 	if path, err := exec.LookPath("duckdb"); err == nil {
 		return exec.Command(path, append(flags, "-cmd", ".read "+loadFile, "-c", statement)...), nil
