@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -62,6 +63,8 @@ configuration and metrics.`,
 			return usagef("export needs an ADDR, such as pretrain.base; `anneal ls` lists them. export --runs writes the history of all runs")
 		case x.partition != nil && !parquet:
 			return usagef("--partition writes Parquet, not %s", x.format)
+		case x.partition != nil && len(x.partition) == 0:
+			return usagef("--partition needs columns: coordinates, pipeline, stage")
 		}
 		return x.export(args)
 	}
@@ -76,7 +79,7 @@ type exporter struct {
 	partition []string // columns that become folders
 
 	st     *store.Store
-	staged string // where artifacts wait, checked
+	staged string // where artifacts of the file that is written wait, checked
 	files  []*exported
 }
 
@@ -89,7 +92,7 @@ type exported struct {
 }
 
 // export writes what args name.
-func (x *exporter) export(args []string) (err error) {
+func (x *exporter) export(args []string) error {
 	x.st = x.store()
 	for _, arg := range args {
 		if err := x.gather(arg); err != nil {
@@ -106,22 +109,8 @@ func (x *exporter) export(args []string) (err error) {
 	if err := os.MkdirAll(x.dir, 0o777); err != nil {
 		return err
 	}
-	if x.staged, err = os.MkdirTemp(x.dir, ".export-"); err != nil { // not in the store, which may be one that is only to be read
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(x.staged)) }()
 	for _, f := range x.files {
-		switch {
-		case f.table && x.partition != nil:
-			err = x.writeParts(f)
-		case f.table:
-			err = x.writeTable(f)
-		case x.format == safetensors:
-			err = x.writeSafetensors(f)
-		default:
-			err = x.copy(f)
-		}
-		if err != nil {
+		if err := x.put(f); err != nil {
 			return err
 		}
 	}
@@ -129,6 +118,23 @@ func (x *exporter) export(args []string) (err error) {
 		return nil
 	}
 	return x.loadScript(x.dir)
+}
+
+// put writes a file or folder, by way of a folder beside it: not in the store, which may be one that is only to be read.
+func (x *exporter) put(f *exported) (err error) {
+	if x.staged, err = os.MkdirTemp(x.dir, ".export-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(x.staged)) }()
+	switch {
+	case f.table && x.partition != nil:
+		return x.writeParts(f)
+	case f.table:
+		return x.writeTable(f)
+	case x.format == safetensors:
+		return x.writeSafetensors(f)
+	}
+	return x.copy(f)
 }
 
 // gather finds the outputs that arg names, and what becomes of them.
@@ -240,7 +246,9 @@ func (x *exporter) copy(f *exported) error {
 	}
 	target := filepath.Join(x.dir, f.path)
 	if f.of[0].result.Outputs[f.output].Tree {
-		err = copyTree(from, target, copyFile)
+		if err = onlyFilesOf(from, target); err == nil {
+			err = copyTree(from, target, copyFile)
+		}
 	} else {
 		err = replace(target, func(part string) error { return copyFile(from, part) })
 	}
@@ -248,6 +256,28 @@ func (x *exporter) copy(f *exported) error {
 		return err
 	}
 	return x.wrote(target)
+}
+
+// onlyFilesOf refuses a folder that has files which are not to be replaced: beside model.safetensors of an earlier export, say,
+// nobody reads the shards of this one.
+func onlyFilesOf(from, target string) error {
+	err := filepath.WalkDir(target, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(target, path)
+		if err != nil {
+			return err
+		}
+		if _, err := os.Lstat(filepath.Join(from, rel)); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s is not of what is exported there: remove the folder, or give another --to", path)
+		}
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // stage checks an artifact and returns where it may be read.

@@ -37,7 +37,10 @@ func (x *exporter) checkPartition(f *exported) error {
 		}
 		have = append(have, c.Name)
 	}
-	for _, name := range x.partition {
+	for i, name := range x.partition {
+		if slices.Contains(x.partition[:i], name) {
+			return usagef("--partition names %s twice", name)
+		}
 		if !slices.Contains(have, name) {
 			return usagef("--partition %s: no point of %s has such a coordinate; there are %s", name, f.of[0].block(), strings.Join(have, ", "))
 		}
@@ -88,7 +91,7 @@ func (x *exporter) writeParts(f *exported) error {
 			return err
 		}
 	}
-	if err := removeParts(target); err != nil {
+	if err := x.setAside(target); err != nil {
 		return err
 	}
 	if err := os.Rename(staged, target); err != nil {
@@ -156,13 +159,13 @@ func hiveEscape(s string) string {
 	return b.String()
 }
 
-// removeParts removes a folder that writeParts made, and no other.
-func removeParts(dir string) error {
+// setAside moves a folder that writeParts made, and no other, to where it goes with what is staged.
+func (x *exporter) setAside(dir string) error {
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		switch {
-		case err != nil || path == dir:
+		case err != nil:
 			return err
-		case e.IsDir() && strings.Contains(e.Name(), "="), !e.IsDir() && e.Name() == partFile:
+		case e.IsDir() && (path == dir || strings.Contains(e.Name(), "=")), e.Type().IsRegular() && path != dir && e.Name() == partFile:
 			return nil
 		}
 		return fmt.Errorf("%s is nothing that an export with --partition writes: move it, or give another --to", path)
@@ -173,5 +176,5 @@ func removeParts(dir string) error {
 	if err != nil {
 		return err
 	}
-	return os.RemoveAll(dir)
+	return os.Rename(dir, filepath.Join(x.staged, "before"))
 }

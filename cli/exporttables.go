@@ -109,7 +109,7 @@ func (t *joined) rows(w artifacts.TableWriter, n *named) error {
 	return nil
 }
 
-// describe says what is known of the columns of an output, which is nothing where they are not those of its schema.
+// about says what is known of the columns of an output, which is nothing where they are not those of its schema.
 func (x *exporter) about(f *exported, own []artifacts.Column) artifacts.Description {
 	if s := x.schemaOf(pipeline.KindOf(f.of[0].addr), f.output, f.of[0].result.Outputs[f.output].Type); s != nil && s.Fits(own) {
 		return describe(s)

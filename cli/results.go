@@ -236,9 +236,9 @@ func copyTree(from, to string, copy func(from, to string) error) error {
 	})
 }
 
-// replace lets write make a file and puts it at path only once it is whole.
+// replace lets write make a file and puts it at path only once it is whole. Another process may do the same.
 func replace(path string, write func(part string) error) error {
-	part := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".part")
+	part := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.part", filepath.Base(path), os.Getpid()))
 	err := write(part)
 	if err == nil {
 		err = os.Rename(part, path)
