@@ -39,7 +39,7 @@ pipeline "out" {
       tied   = [false, true]
     })
     tokens  = tokenize.bpe.tokens
-    steps   = 40
+    steps   = 200
     context = 32
     batch   = 4
     seed    = 1
