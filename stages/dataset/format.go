@@ -41,6 +41,9 @@ func (f files) detect(u *unpacked) (format string, mark int, err error) {
 	if f.format == formatParquet || f.format == formatAuto && string(head) == "PAR1" {
 		return formatParquet, 0, nil
 	}
+	if f.invalid == refuseInvalid && startsAsUTF16(head) {
+		return "", 0, fmt.Errorf("is UTF-16 by its first bytes, % x, where UTF-8 is expected: `iconv -f UTF-16 -t UTF-8 FILE` converts it", head[:2])
+	}
 	if bytes.HasPrefix(head, []byte(byteOrderMark)) {
 		mark, _ = u.Discard(len(byteOrderMark))
 	}

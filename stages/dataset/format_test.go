@@ -259,7 +259,9 @@ func TestDamagedFiles(t *testing.T) {
 		{"empty", "", nil, "which is empty: it has no document with text"},
 		{"mark alone", "", []byte(byteOrderMark), "which is empty: it has no document with text"},
 		{"empty rows", "", []byte(`{"text": ""}`), "which is empty: it has no document with text"},
-		{"no UTF-8", "", []byte("abc\xff"), "which is not UTF-8: byte 3, 0xff, belongs to no character"},
+		{"no UTF-8", "", []byte("abc\xff"), "which is not UTF-8: byte 3, 0xff, belongs to no character; convert the file, or say in invalid_utf8 what becomes of such bytes"},
+		{"UTF-16", "", []byte("\xff\xfea\x00b\x00"), "which is UTF-16 by its first bytes, ff fe, where UTF-8 is expected: `iconv -f UTF-16 -t UTF-8 FILE` converts it"},
+		{"UTF-16 of JSON", "jsonl", []byte("\xfe\xff\x00{\x00}"), "which is UTF-16 by its first bytes, fe ff, "},
 		{"half a character", "", []byte(byteOrderMark + "\u00e9\xc3"), "which is not UTF-8: byte 5, 0xc3, belongs to no character"},
 		{"surrogate", "", []byte("\xed\xa0\x80"), "which is not UTF-8: byte 0, 0xed, belongs to no character"},
 		{"no UTF-8 far in", "", append(bytes.Repeat([]byte("é"), 100000), 0xff), "which is not UTF-8: byte 200000, 0xff, belongs to no character"},
@@ -272,7 +274,7 @@ func TestDamagedFiles(t *testing.T) {
 		{"list", "", []byte(`{"text": ["a"]}`), `which in line 1 has a list or an object, where text is expected, as "text"`},
 		{"no column", "", []byte(`{"body": "a", "id": 1}`), `which in line 1 has no column "text", only body, id; column says which one holds the text`},
 		{"no column of CSV", "csv", []byte("body,id\na,1\n"), `which has no column "text", only body, id; column says which one holds the text`},
-		{"not JSON Lines", "", []byte("{\"text\": \"a\"}\n{\"text\": \"a\"\n"), "which is not JSON Lines, an object a line: line 2: unexpected end of JSON input"},
+		{"not JSON Lines", "", []byte("{\"text\": \"a\"}\n{\"text\": \"a\"\n"), "which is not JSON Lines, an object a line: line 2: unexpected end of JSON input; format = \"text\" takes any file for text"},
 		{"said to be JSON Lines", "jsonl", []byte("text\n"), "which is not JSON Lines, an object a line: line 1: invalid character"},
 		{"said to be Parquet", "parquet", []byte("text\n"), "which cannot be read as Parquet: not a Parquet file that can be read"},
 		{"cut Parquet", "", rows[:len(rows)-5], "which cannot be read as Parquet: not a Parquet file that can be read"},
@@ -307,7 +309,7 @@ func TestDamagedFiles(t *testing.T) {
 	}
 	root := write(t, map[string][]byte{"a": []byte("good"), "b/c": []byte("b\xff")})
 	want := `of which "b/c" is not UTF-8: byte 1, 0xff, belongs to no character`
-	if _, _, err := textsOf(files{formatAuto, refuseInvalid, t.TempDir()}, root); err == nil || err.Error() != want {
+	if _, _, err := textsOf(files{formatAuto, refuseInvalid, t.TempDir()}, root); err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)
 	}
 }

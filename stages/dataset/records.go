@@ -16,12 +16,12 @@ import (
 	"anneal/pipeline"
 )
 
-// Records are examples of the user's own, from files of JSON Lines or Parquet. Splits without a file of their own are
-// drawn from the first one: of its different prompts a quarter each for validation and test, or a third where one of
-// the two has its own file. All records of one prompt, white space aside, are in one split. Records that say the same
+// Records are examples of the user's own, from files of rows in any of the formats of format.go. Splits without a file of
+// their own are drawn from the first one: of its different prompts a quarter each for validation and test, or a third where
+// one of the two has its own file. All records of one prompt, white space aside, are in one split. Records that say the same
 // are one.
 type Records struct {
-	File       pipeline.File `hcl:"file" doc:"JSON Lines, an object a line, or Parquet, told apart by content; UTF-8"`
+	File       pipeline.File `hcl:"file" doc:"JSON Lines, an object a line, or Parquet, told apart by content; CSV or TSV if format says so; plain or compressed by gzip, zstd or xz; UTF-8, unless invalid_utf8 replaces"`
 	Validation pipeline.File `hcl:"validation_file,optional" doc:"likewise: the validation examples, all of them"`
 	Test       pipeline.File `hcl:"test_file,optional" doc:"likewise: the test examples, all of them"`
 	Prompt     string        `hcl:"prompt,optional" doc:"what becomes {prompt} of the template, with {column} for a column's value: \"{question}\\n{options}\""`

@@ -50,6 +50,9 @@ func (f files) rows(u *unpacked, format string, columns []string) iter.Seq2[row,
 			err = separatedRows(u, "TSV", '\t', columns, more)
 		default:
 			err = jsonRows(u, columns, more)
+			if wrong := (*json.SyntaxError)(nil); errors.As(err, &wrong) && f.format == formatAuto {
+				err = fmt.Errorf("%w; format = \"text\" takes any file for text", err)
+			}
 		}
 		if err = errors.Join(invalid, err); err != nil {
 			yield(row{}, err)

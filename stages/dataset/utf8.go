@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -17,6 +18,11 @@ const (
 // byteOrderMark stands before the text that some editors write as UTF-8, and is no part of it.
 const byteOrderMark = "\uFEFF"
 
+// startsAsUTF16 tells whether a file has the mark of UTF-16, or of UTF-32, which no UTF-8 has.
+func startsAsUTF16(head []byte) bool {
+	return bytes.HasPrefix(head, []byte{0xff, 0xfe}) || bytes.HasPrefix(head, []byte{0xfe, 0xff})
+}
+
 // invalidError is the first byte of a text that belongs to no character. It completes a sentence that starts with the file's
 // name.
 type invalidError struct {
@@ -26,10 +32,11 @@ type invalidError struct {
 }
 
 func (e invalidError) Error() string {
+	const advice = "belongs to no character; convert the file, or say in invalid_utf8 what becomes of such bytes"
 	if e.row == "" {
-		return fmt.Sprintf("is not UTF-8: byte %d, 0x%02x, belongs to no character", e.at, e.value)
+		return fmt.Sprintf("is not UTF-8: byte %d, 0x%02x, %s", e.at, e.value, advice)
 	}
-	return fmt.Sprintf("is not UTF-8 in %s: byte %d of %q, 0x%02x, belongs to no character", e.row, e.at, e.column, e.value)
+	return fmt.Sprintf("is not UTF-8 in %s: byte %d of %q, 0x%02x, %s", e.row, e.at, e.column, e.value, advice)
 }
 
 // valid returns a text as the setting invalid_utf8 has it, and how many of its bytes were replaced: by one U+FFFD each.
