@@ -1,6 +1,7 @@
 package huggingface
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,11 +37,7 @@ func Export(ctx context.Context, from *artifacts.Weights, save artifacts.Save, t
 	c := configOf(m, from.VocabularySize, from.Context, dtype, id(bos), id(eos))
 	tokenizer := tokenizerConfig{Class: "PreTrainedTokenizerFast", MaxLength: from.Context, BOS: name(bos), EOS: name(eos)}
 	for file, content := range map[string]any{configFile: c, generationFile: generation{c.BOS, c.EOS}, tokenizerConfigFile: tokenizer} {
-		text, err := json.MarshalIndent(content, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(to, file), append(text, '\n'), 0o666); err != nil {
+		if err := writeJSON(filepath.Join(to, file), content); err != nil {
 			return err
 		}
 	}
@@ -86,6 +83,17 @@ type tokenizerConfig struct {
 	BOS       string `json:"bos_token,omitempty"`
 	EOS       string `json:"eos_token,omitempty"`
 	CleanUp   bool   `json:"clean_up_tokenization_spaces"` // of text that is decoded: it stays as it is
+}
+
+func writeJSON(path string, content any) error {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false) // names of tokens are full of angle brackets
+	if err := e.Encode(content); err != nil {
+		return err
+	}
+	return os.WriteFile(path, text.Bytes(), 0o666)
 }
 
 func writeTokenizer(path string, d *bpe.Definition) error {
