@@ -73,7 +73,7 @@ func startsWithObject(u *unpacked) (bool, error) {
 	}
 	switch {
 	case err == errLong:
-		return false, fmt.Errorf("begins like a line of JSON, and that is %w: if it is, say format = \"text\"", err)
+		return false, fmt.Errorf("begins like a line of JSON that is %w; if this is such a text, say format = \"text\"", err)
 	case err != nil && err != io.EOF:
 		return false, err
 	}

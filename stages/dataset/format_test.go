@@ -282,7 +282,7 @@ func TestDamagedFiles(t *testing.T) {
 		{"an open quote", "tsv", []byte("id\ttext\n1\t\"a\n"), "which is not TSV, records of as many fields as the first, quoted as RFC 4180 has it: parse error on line 2, column 6"},
 		{"a field too many", "csv", []byte("text\na,b\n"), "which is not CSV, records of as many fields as the first, quoted as RFC 4180 has it: record on line 2: wrong number of fields"},
 		{"a long line", "jsonl", append([]byte("{\"text\": \"a\"}\n{\"text\": \""), long...), "which has a record in line 2 that is longer than 32 MiB"},
-		{"a long first line", "", append([]byte("{\"text\": \""), long...), "which begins like a line of JSON, and that is longer than 32 MiB"},
+		{"a long first line", "", append([]byte("{\"text\": \""), long...), "which begins like a line of JSON that is longer than 32 MiB"},
 		{"a long record", "csv", append([]byte("text\na\n\""), long...), "which has a record behind line 2 that is longer than 32 MiB"},
 		{"cut gzip", "", cut("gzip"), fmt.Sprintf("which is cut off: it ends at byte %d, within its gzip data", size("gzip")-3)},
 		{"cut zstd", "", cut("zstd"), fmt.Sprintf("which is cut off: it ends at byte %d, within its zstd data", size("zstd")-3)},
