@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -82,11 +83,24 @@ func (w *TextWriter) flush() error {
 	w.batch = w.batch[:0]
 	if err == nil && w.group >= textGroup {
 		w.group, err = 0, w.p.Flush()
+		w.shorten()
 	}
 	if err != nil {
 		return at(w.f.Name(), err)
 	}
 	return nil
+}
+
+// shorten lets go of what the library keeps until the end of each page of the group that it has written: the starts of two
+// texts are in the index, and the texts behind them would stay in memory, 3 % of all.
+func (w *TextWriter) shorten() {
+	for _, index := range w.p.File().ColumnIndexes() {
+		for _, bounds := range [][][]byte{index.MinValues, index.MaxValues} {
+			for i := range bounds {
+				bounds[i] = bytes.Clone(bounds[i])
+			}
+		}
+	}
 }
 
 // Close completes the artifact.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -66,6 +67,33 @@ func TestTextGroups(t *testing.T) {
 	}
 	if got, err := ReadText(path); err != nil || !slices.Equal(got, blocks) {
 		t.Errorf("blocks come back otherwise: %v", err)
+	}
+}
+
+// TestTextMemory: what a writer holds does not grow with what it has written.
+func TestTextMemory(t *testing.T) {
+	w, err := CreateText(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Repeat("x", 4096)
+	held := func(groups int) int64 {
+		for range groups * textGroup / len(text) {
+			if err := w.Write(Block{Text: text}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	first := held(4)
+	if grown := held(12) - first; grown > 2<<20 {
+		t.Errorf("%d bytes more are held after %d more were written", grown, 12*textGroup)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
