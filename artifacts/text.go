@@ -91,8 +91,8 @@ func (w *TextWriter) flush() error {
 	return nil
 }
 
-// shorten lets go of what the library keeps until the end of each page of the group that it has written: the starts of two
-// texts are in the index, and the texts behind them would stay in memory, 3 % of all.
+// shorten frees what the library would hold until the end. Of each page its index has the first bytes of the least and of
+// the greatest text; they are cut from copies of these texts, which together are 3 % of all.
 func (w *TextWriter) shorten() {
 	for _, index := range w.p.File().ColumnIndexes() {
 		for _, bounds := range [][][]byte{index.MinValues, index.MaxValues} {
