@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"os"
 
@@ -52,4 +53,16 @@ func (w *RowWriter[T]) Close() error {
 		return at(w.f.Name(), err)
 	}
 	return nil
+}
+
+// freeBounds frees what the library would hold until the end, once a row group is written. Of each page its index has the first bytes of the
+// least and of the greatest text; they are cut from copies of these texts, which together are 3 % of all.
+func freeBounds(written parquet.FileView) {
+	for _, index := range written.ColumnIndexes() {
+		for _, bounds := range [][][]byte{index.MinValues, index.MaxValues} {
+			for i := range bounds {
+				bounds[i] = bytes.Clone(bounds[i])
+			}
+		}
+	}
 }

@@ -23,7 +23,7 @@ const (
 	Arrow   Format = "arrow"   // IPC file, not compressed
 )
 
-// TableWriter writes a table some rows at a time. Memory holds what Parquet and Arrow keep together: 32 MiB of text, or as many rows
+// TableWriter writes a table some rows at a time. Memory holds what Parquet and Arrow keep together: 16 MiB of text, or as many rows
 // as compress well.
 type TableWriter interface {
 	// Write adds rows, whose columns are those of the table.
@@ -157,7 +157,11 @@ func (w *parquetWriter) Write(t *Table) error {
 		return nil
 	}
 	w.rows, w.bytes = 0, 0
-	return w.p.Flush()
+	if err := w.p.Flush(); err != nil {
+		return err
+	}
+	freeBounds(w.p.File())
+	return nil
 }
 
 func (w *parquetWriter) Close() error { return w.p.Close() }

@@ -2,7 +2,6 @@ package artifacts
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -83,24 +82,12 @@ func (w *TextWriter) flush() error {
 	w.batch = w.batch[:0]
 	if err == nil && w.group >= textGroup {
 		w.group, err = 0, w.p.Flush()
-		w.shorten()
+		freeBounds(w.p.File())
 	}
 	if err != nil {
 		return at(w.f.Name(), err)
 	}
 	return nil
-}
-
-// shorten frees what the library would hold until the end. Of each page its index has the first bytes of the least and of
-// the greatest text; they are cut from copies of these texts, which together are 3 % of all.
-func (w *TextWriter) shorten() {
-	for _, index := range w.p.File().ColumnIndexes() {
-		for _, bounds := range [][][]byte{index.MinValues, index.MaxValues} {
-			for i := range bounds {
-				bounds[i] = bytes.Clone(bounds[i])
-			}
-		}
-	}
 }
 
 // Close completes the artifact.
