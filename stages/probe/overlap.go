@@ -2,6 +2,8 @@ package probe
 
 import (
 	"context"
+	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -75,6 +77,7 @@ type table struct {
 	length int
 	first  map[uint64]int32 // by hash: the first of a list of places
 	places []place          // from 1 on
+	filter []uint64         // a bit for each last digits of a hash, clear if no run has these: most runs of a text are told apart by it
 }
 
 // place is a run of an example by its first unit.
@@ -153,6 +156,26 @@ func (t *table) add(a *asked, hashes []uint64) {
 	t.hash.Reset()
 }
 
+// sift makes the filter anew, of 16 to 32 bits a hash.
+func (t *table) sift() {
+	t.filter = make([]uint64, 1<<bits.Len(uint(len(t.first)/4)))
+	for run := range t.first {
+		t.filter[t.word(run)] |= 1 << (run % 64)
+	}
+}
+
+// word returns the place in the filter of a hash's bit.
+func (t *table) word(run uint64) uint64 { return run / 64 & uint64(len(t.filter)-1) }
+
+// wanted tells whether runs of this hash are looked for.
+func (t *table) wanted(run uint64) bool {
+	if t.filter[t.word(run)]>>(run%64)&1 == 0 {
+		return false
+	}
+	_, ok := t.first[run]
+	return ok
+}
+
 // find notes that a run is in the text, which is then looked for no longer.
 func (t *table) find(hash uint64, run []byte) {
 	var others int32
@@ -175,6 +198,9 @@ func (t *table) find(hash uint64, run []byte) {
 
 // scan reads a "text" artifact.
 func (x *overlaps) scan(ctx context.Context, path string) error {
+	for _, t := range slices.Concat(x.words.tables, x.runes.tables) {
+		t.sift()
+	}
 	var last artifacts.Block
 	for b, err := range artifacts.Blocks(path) {
 		if err != nil {
@@ -238,7 +264,7 @@ func (x *overlaps) next(s *sequence, hash uint64, from, to int) {
 		if !ok {
 			continue
 		}
-		if _, wanted := t.first[run]; wanted {
+		if t.wanted(run) {
 			t.find(run, x.stretch[s.starts[(s.units-t.length)%len(s.starts)]-x.dropped:to])
 		}
 	}
